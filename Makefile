@@ -1,0 +1,38 @@
+# make lab    set up .venv once, then open JupyterLab on the chapters
+# make test   the same set-up, then every test
+#
+# TORCH names PyTorch's build: cpu (the default), or for a graphics card cu130, rocm7.1, ... as listed
+# on https://pytorch.org/get-started. Example: make lab TORCH=cu130
+TORCH ?= cpu
+PYTHON ?= python3
+
+BIN := .venv/bin
+READY := .venv/ready-$(TORCH)
+SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
+LAB_OPTIONS := $(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: lab test
+.DELETE_ON_ERROR:
+
+lab: $(READY)
+	$(BIN)/jupyter lab $(LAB_OPTIONS) --LabApp.default_url=/lab/tree/notebooks/1_autoencoder.ipynb
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser tests notebooks
+
+# PyTorch's own index has builds without CUDA: 190 MB instead of several GB. Where it cannot be reached,
+# one retry says so within seconds (pip's default of five takes minutes), and the default index serves.
+$(READY): pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "This course needs Python 3.10 or newer. Install it, then name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt install python3-venv), then run make again."; exit 1; }
+	$(PYTHON) -m venv .venv
+	@rm -f .venv/ready-*
+	@$(BIN)/pip uninstall --quiet --yes torch torchvision 2> /dev/null
+	@echo "Installing. The first time this downloads some 400 MB and takes a few minutes."
+	@$(BIN)/pip install --quiet --retries 1 --timeout 10 --index-url https://download.pytorch.org/whl/$(TORCH) \
+		"torch>=2.12,<2.14" "torchvision>=0.27,<0.29" 2> /dev/null \
+		|| echo "PyTorch's index for $(TORCH) cannot be reached: taking torch from the default index."
+	$(BIN)/pip install --quiet --editable ".[test]"
+	@touch $@

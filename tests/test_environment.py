@@ -1,0 +1,121 @@
+"""pyproject.toml, environment.yml, the Makefile and Binder describe one and the same installation."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import rattler
+import yaml
+from packaging.requirements import Requirement
+from rattler.exceptions import InvalidMatchSpecError
+
+ROOT = Path(__file__).parent.parent
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+CONDA_ONLY = {"python", "pip"}
+
+
+@pytest.fixture(scope="module")
+def conda_lines():
+    return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+
+
+def pip_versions(lines):
+    requirements = [Requirement(line) for line in lines]
+    return {CONDA_NAMES.get(r.name, r.name): set(str(r.specifier).split(",")) for r in requirements}
+
+
+def conda_versions(lines):
+    pairs = [re.fullmatch(r"([\w-]+)(.*)", line).groups() for line in lines]
+    return {name: set(version.split(",")) for name, version in pairs if name not in CONDA_ONLY}
+
+
+def test_conda_and_pip_install_the_same_versions(project, conda_lines):
+    extras = pip_versions(project["optional-dependencies"]["test"])
+    conda = conda_versions(conda_lines)
+    tests_too = {name: extras[name] for name in conda.keys() & extras.keys()}
+    assert conda == pip_versions(project["dependencies"]) | tests_too
+
+
+def test_the_makefile_asks_pytorch_for_the_same_versions(project):
+    asked = re.findall(r'"((?:torch|torchvision)[<>=][^"]*)"', (ROOT / "Makefile").read_text())
+    expected = [line for line in project["dependencies"] if line.startswith("torch")]
+    assert asked == expected
+
+
+def test_conda_accepts_every_line(conda_lines):
+    for line in conda_lines:
+        rattler.MatchSpec(line, strict=True)
+    with pytest.raises(InvalidMatchSpecError):
+        rattler.MatchSpec("torchvision>=0.27,<", strict=True)
+
+
+def test_conda_python_is_one_that_the_project_supports(project, conda_lines):
+    (python,) = (line.removeprefix("python=") for line in conda_lines if line.startswith("python="))
+    assert Requirement(f"python{project['requires-python']}").specifier.contains(python)
+
+
+def test_only_conda_forge_is_used():
+    channels = yaml.safe_load((ROOT / "environment.yml").read_text())["channels"]
+    assert channels == ["conda-forge", "nodefaults"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="repo2docker and links in git need Linux or macOS")
+def test_binder_builds_from_the_linked_environment():
+    assert (ROOT / "binder" / "environment.yml").resolve() == ROOT / "environment.yml"
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(ROOT)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    dockerfile = result.stdout + result.stderr
+    assert result.returncode == 0, dockerfile
+    assert '--file "binder/environment.yml"' in dockerfile
+    assert "binder/postBuild" in dockerfile
+
+
+def test_every_import_of_the_helpers_is_declared(project):
+    declared = {Requirement(line).name for line in project["dependencies"]} | {"helpers", "IPython"}
+    declared |= sys.stdlib_module_names | {"PIL"}
+    for file in (ROOT / "helpers").glob("*.py"):
+        for module in re.findall(r"^\s*(?:from|import) (\w+)", file.read_text(), re.MULTILINE):
+            assert module in declared, f"{file.name} imports {module}"
+
+
+def run_with_broken_torchvision(tmp_path, torchvision):
+    (tmp_path / "torchvision.py").write_text(textwrap.dedent(torchvision))
+    code = "import helpers, torchvision; print(torchvision.ready)"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_helpers_import_beside_a_torchvision_whose_compiled_part_is_missing(tmp_path):
+    result = run_with_broken_torchvision(
+        tmp_path,
+        """
+        import torch
+        torch.library.register_fake("torchvision::nms")(lambda dets, scores, iou_threshold: dets)
+        torch.library.register_fake("torchvision::qnms")(lambda dets, scores, iou_threshold: dets)
+        ready = True
+        """,
+    )
+    assert result.stdout.strip() == "True", result.stderr
+
+
+def test_helpers_leave_a_matching_torchvision_alone(tmp_path):
+    result = run_with_broken_torchvision(
+        tmp_path,
+        """
+        import torch
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        ready = True
+        """,
+    )
+    assert result.stdout.strip() == "True", result.stderr
+
+
+def test_other_errors_of_torchvision_are_not_hidden(tmp_path):
+    result = run_with_broken_torchvision(tmp_path, "raise RuntimeError('something else')")
+    assert "something else" in result.stderr
