@@ -1,0 +1,122 @@
+"""The digits: all of MNIST, bundled with the course and read through torchvision."""
+
+import hashlib
+import lzma
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+import torch
+from torchvision.datasets import KMNIST, MNIST, FashionMNIST
+
+DATASETS = {"mnist": MNIST, "fashion-mnist": FashionMNIST, "kmnist": KMNIST}
+BUNDLE = Path(__file__).parent / "assets" / "mnist"
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+class DamagedFileError(RuntimeError):
+    """A file that ships with the course is missing or is not what it was."""
+
+
+def load_mnist(split: str = "train", name: str = "mnist") -> tuple[torch.Tensor, torch.Tensor]:
+    """Return every image and label of one split, each as one tensor.
+
+    Args:
+        split: ``"train"`` (60,000 images) or ``"test"`` (10,000 images).
+        name: ``"mnist"``, which is bundled, or ``"fashion-mnist"`` or ``"kmnist"``, which
+            torchvision downloads at first use.
+
+    Returns:
+        Images, uint8 of shape (N, 28, 28), 0 for paper and 255 for ink; and labels, int64 of
+        shape (N,), 0 to 9.
+
+    Raises:
+        ValueError: there is no such split or dataset.
+        DamagedFileError: a bundled file is missing or damaged.
+        OSError: neither the cache nor a temporary folder can be written, or the download failed.
+
+    Source: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits, 1998.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f'There is no split {split!r}: ask for "train" or "test".')
+    if name not in DATASETS:
+        raise ValueError(f"There is no dataset {name!r}: choose one of {', '.join(DATASETS)}.")
+    dataset = _in_writable_folder(lambda folder: _read(name, split, folder))
+    return dataset.data, dataset.targets
+
+
+def _read(name, split, folder):
+    if name == "mnist":
+        _unpack(folder / "MNIST" / "raw")
+        return MNIST(folder, train=split == "train")
+    try:
+        return DATASETS[name](folder, train=split == "train", download=True)
+    except RuntimeError as error:
+        raise ConnectionError(
+            f"{name} could not be downloaded ({error}). It needs the internet once; "
+            'load_mnist("train") works without.'
+        ) from error
+
+
+def _in_writable_folder(read):
+    """Call ``read(folder)`` with the user's cache folder, or a temporary one where that fails."""
+    try:
+        return read(platformdirs.user_cache_path("from-autoencoder-to-vae"))
+    except ConnectionError:
+        raise
+    except OSError:
+        return read(Path(_temporary_folder().name))
+
+
+@cache
+def _temporary_folder():
+    return tempfile.TemporaryDirectory(prefix="from-autoencoder-to-vae-")
+
+
+def _unpack(folder):
+    """Make sure that ``folder`` holds the four original files, byte for byte."""
+    for name, md5 in MD5.items():
+        if _md5(folder / name) != md5:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_atomically(folder / name, _unpacked(BUNDLE / f"{name}.xz", md5))
+
+
+def _md5(path):
+    if not path.exists():
+        return None
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def _unpacked(archive, md5):
+    try:
+        content = lzma.decompress(archive.read_bytes())
+        problem = "does not hold the original digits"
+    except FileNotFoundError:
+        content, problem = b"", "is missing"
+    except (lzma.LZMAError, EOFError) as error:
+        content, problem = b"", f"cannot be unpacked ({error})"
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise DamagedFileError(
+            f"{archive} {problem}. To restore it, run `git checkout -- {archive.name}` in "
+            f"{archive.parent}, or install the course again."
+        )
+    return content
+
+
+def _write_atomically(path, content):
+    """Write beside ``path``, then rename: another kernel never sees half a file."""
+    file = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)  # noqa: SIM115 (closed below)
+    try:
+        with file:
+            file.write(content)
+        os.replace(file.name, path)
+    except OSError:
+        Path(file.name).unlink(missing_ok=True)
+        raise
