@@ -1,0 +1,82 @@
+"""The terms of the loss, in the order in which the course meets them: the course on one page.
+
+Every term is summed over pixels or latent numbers and averaged over the batch: nats per digit.
+Each stage's loss is the one before plus one change.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from helpers.models import Autoencoder
+
+FIXED_SIZE = 0.2
+
+
+def reconstruction(logits: Tensor, images: Tensor) -> Tensor:
+    """How much the decoded pixels miss the image: binary cross-entropy, a scalar.
+
+    Args:
+        logits: the decoder's output, (batch, 1, 28, 28).
+        images: the target, floats from 0 to 1, (batch, 1, 28, 28).
+    """
+    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    return per_pixel.sum(dim=(1, 2, 3)).mean()
+
+
+def energy(latents: Tensor) -> Tensor:
+    """How far the codes (batch, latent_dim) are from the origin: half the squared length, a scalar."""
+    return 0.5 * latents.square().sum(dim=1).mean()
+
+
+def neighborhood_size(sizes: Tensor) -> Tensor:
+    """What it costs to claim a neighborhood smaller or larger than 1: a scalar, 0 for sizes of 1.
+
+    Args:
+        sizes: the size along each latent number, positive, (batch, latent_dim).
+    """
+    return 0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean()
+
+
+def autoencoder(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
+    """Chapter 1: reconstruct."""
+    latents = model.encode(images)
+    return {"reconstruction": reconstruction(model.decoder(latents), images)}
+
+
+def compact(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
+    """Chapter 2: reconstruct, from codes that stay close to the origin."""
+    latents = model.encode(images)
+    return {
+        "reconstruction": reconstruction(model.decoder(latents), images),
+        "energy": energy(latents),
+    }
+
+
+def smooth(model: Autoencoder, images: Tensor, size: float = FIXED_SIZE) -> dict[str, Tensor]:
+    """Chapter 3: reconstruct from anywhere in a neighborhood of one fixed size."""
+    latents = model.encode(images)
+    nearby = latents + size * torch.randn_like(latents)
+    return {
+        "reconstruction": reconstruction(model.decoder(nearby), images),
+        "energy": energy(latents),
+    }
+
+
+def learned(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
+    """Chapter 4: each digit learns the size of its neighborhood along each latent number.
+
+    The sum of the three terms is the loss of the Variational Autoencoder (D. P. Kingma and
+    M. Welling, Auto-Encoding Variational Bayes, 2014): energy and neighborhood size together are
+    the Kullback-Leibler divergence from N(latents, sizes²) to N(0, I).
+    """
+    latents, sizes = model.neighborhoods(images)
+    nearby = latents + sizes * torch.randn_like(latents)
+    return {
+        "reconstruction": reconstruction(model.decoder(nearby), images),
+        "energy": energy(latents),
+        "neighborhood size": neighborhood_size(sizes),
+    }
+
+
+STAGES = {1: autoencoder, 2: compact, 3: smooth, 4: learned}

@@ -1,0 +1,200 @@
+"""One training loop for all four stages."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from helpers.models import Autoencoder, as_batch
+
+Terms = dict[str, Tensor]
+History = list[dict[str, float]]
+REPORTS_PER_EPOCH = 10
+
+
+def fit(
+    model: Autoencoder,
+    loss: Callable[[Autoencoder, Tensor], Terms | Tensor],
+    images: Tensor,
+    *,
+    epochs: int = 4,
+    batch_size: int = 256,
+    peak_lr: float = 4e-3,
+    seed: int = 0,
+    watch: Callable[[History], None] | None = None,
+) -> History:
+    """Train ``model`` on ``images``, show the progress, and return the history of the loss.
+
+    Interrupting the kernel stops early and keeps what the model has learned so far. The model comes
+    back on the CPU, in evaluation mode.
+
+    Args:
+        model: trained in place.
+        loss: called as ``loss(model, batch)`` with a float batch (batch_size, 1, 28, 28) from 0 to
+            1; returns the terms of the loss by name, or one scalar. Their sum is minimized.
+        images: see ``models.as_batch``.
+        epochs: how often to go through all images.
+        batch_size: images for each step.
+        peak_lr: the highest learning rate of the one-cycle schedule (L. N. Smith and N. Topin,
+            Super-convergence, 2018).
+        seed: of the order of the images and of any noise in the loss.
+        watch: called with the history after every epoch, for example ``plots.live_loss()``.
+
+    Returns:
+        Ten entries for each epoch: ``"epoch"``, and the mean of every term since the entry before,
+        in nats per digit.
+
+    Raises:
+        TypeError, ValueError: the loss or the images are not what is described above.
+        FloatingPointError: the loss became NaN or infinite; the model is put back to where it was
+            when that epoch began.
+    """
+    as_batch(images[:1])
+    steps = len(images) // batch_size
+    if steps == 0:
+        raise ValueError(f"{len(images)} images do not fill one batch of {batch_size}.")
+    device = best_device()
+    torch.manual_seed(seed)
+    model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
+    progress = Progress(epochs, steps, watch)
+    try:
+        for _ in range(epochs):
+            start_of_epoch = {name: value.clone() for name, value in model.state_dict().items()}
+            for batch in shuffled_batches(images.to(device), batch_size):
+                with mixed_precision(device):
+                    terms = checked_terms(loss(model, batch))
+                optimizer.zero_grad()
+                sum(terms.values()).backward()
+                optimizer.step()
+                schedule.step()
+                progress.add(terms)
+    except KeyboardInterrupt:
+        print(f"Interrupted in {progress.where}: the model keeps what it has learned so far.")
+    except FloatingPointError:
+        model.load_state_dict(start_of_epoch)
+        raise
+    finally:
+        progress.close()
+        model.cpu().eval()
+    return progress.history
+
+
+def evaluate(
+    model: Autoencoder, loss: Callable[[Autoencoder, Tensor], Terms | Tensor], images: Tensor
+) -> dict[str, float]:
+    """Return the terms of a loss on all ``images`` (see ``models.as_batch``), without training."""
+    with torch.no_grad():
+        terms = by_name(loss(model, as_batch(images)))
+    return {name: term.item() for name, term in terms.items()}
+
+
+def shuffled_batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Yield float batches (batch_size, 1, 28, 28) in random order; an incomplete last one is left out."""
+    order = torch.randperm(len(images), device=images.device)
+    for start in range(0, len(images) - batch_size + 1, batch_size):
+        yield as_batch(images[order[start : start + batch_size]])
+
+
+def by_name(loss: Terms | Tensor) -> Terms:
+    """Return the terms of a loss by name; a loss that is a single tensor is called ``"loss"``."""
+    return loss if isinstance(loss, dict) else {"loss": loss}
+
+
+def checked_terms(loss: Terms | Tensor) -> Terms:
+    """Return the loss as named scalar terms, or say in words what is wrong with it."""
+    terms = by_name(loss)
+    for name, term in terms.items():
+        if not isinstance(term, Tensor):
+            raise TypeError(
+                f"The {name} is {type(term).__name__}, not a tensor. Does your loss function end "
+                "with `return`, and compute with torch (no `.item()`, no `float()`)?"
+            )
+        if term.dim() != 0:
+            raise ValueError(
+                f"The {name} has shape {tuple(term.shape)}, but a loss is a single number: sum over "
+                "pixels or latent numbers, then take the mean over the batch."
+            )
+    if not any(term.requires_grad for term in terms.values()):
+        raise ValueError(
+            "The loss does not depend on the model, so there is nothing to learn from. Compute it "
+            "from `model.encode(images)` or `model.decoder(latents)`, without `.detach()` or "
+            "`torch.no_grad()`."
+        )
+    return terms
+
+
+def best_device() -> torch.device:
+    """Return the fastest device at hand: CUDA (or ROCm), Apple's MPS, or the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager:
+    """Compute in bfloat16 where the hardware has instructions for it, elsewhere in float32."""
+    if device.type == "cuda":
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        flags = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        supported = flags.get("avx512_bf16", False) or flags.get("amx_bf16", False)
+    return torch.autocast(device.type, torch.bfloat16) if supported else contextlib.nullcontext()
+
+
+class Progress:
+    """The history of the loss, a progress bar that puts it into words, and a watch for NaN."""
+
+    def __init__(self, epochs, steps, watch):
+        self.epochs, self.steps, self.watch = epochs, steps, watch
+        self.history: History = []
+        self._done = 0
+        self._recent: list[Terms] = []
+        self._bar = tqdm(total=epochs * steps, bar_format="{desc} {bar} {elapsed}<{remaining}{postfix}")
+        self._bar.set_description_str(self.where)
+
+    @property
+    def where(self) -> str:
+        """How far training is, in words: ``"epoch 2 of 8"``."""
+        return f"epoch {min(self._done // self.steps + 1, self.epochs)} of {self.epochs}"
+
+    def add(self, terms: Terms):
+        """Count one batch; report now and then, and at the end of an epoch."""
+        self._recent.append({name: term.detach() for name, term in terms.items()})
+        step = self._done % self.steps + 1
+        if step % max(1, self.steps // REPORTS_PER_EPOCH) == 0 or step == self.steps:
+            self._report()
+        self._done += 1
+        self._bar.update()
+        if step == self.steps and self.watch:
+            self.watch(self.history)
+
+    def _report(self):
+        means = {
+            name: torch.stack([terms[name] for terms in self._recent]).mean().item()
+            for name in self._recent[-1]
+        }
+        self._recent.clear()
+        for name, mean in means.items():
+            if not math.isfinite(mean):
+                raise FloatingPointError(
+                    f"The {name} became {mean} in {self.where}. Look for a logarithm or a division of "
+                    "something that can reach 0, or try a smaller peak_lr."
+                )
+        self.history.append({"epoch": (self._done + 1) / self.steps, **means})
+        self._bar.set_description_str(self.where, refresh=False)
+        self._bar.set_postfix_str(in_words(means))
+
+    def close(self):
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+
+def in_words(means: dict[str, float]) -> str:
+    """``"reconstruction 80.1 + energy 4.0 = 84.1 nats per digit"``"""
+    terms = " + ".join(f"{name} {mean:.1f}" for name, mean in means.items())
+    total = f" = {sum(means.values()):.1f}" if len(means) > 1 else ""
+    return f"{terms}{total} nats per digit"

@@ -1,0 +1,172 @@
+"""The loop learns, reports, stops when asked, and answers mistakes in words."""
+
+import pytest
+import torch
+
+from helpers import losses, training
+from helpers.models import Autoencoder, as_batch
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return Autoencoder(latent_dim=3, width=32)
+
+
+@pytest.fixture(scope="module")
+def images(train_set):
+    return train_set[0][:1024]
+
+
+def fit(model, loss, images, **settings):
+    return training.fit(model, loss, images, **{"epochs": 2, "batch_size": 64} | settings)
+
+
+@pytest.mark.parametrize("chapter", losses.STAGES)
+def test_learns_every_stage_and_reports_it(model, images, chapter):
+    history = fit(model, losses.STAGES[chapter], images, epochs=8)
+    names = ["epoch", *losses.STAGES[chapter](model, as_batch(images[:4]))]
+    assert list(history[0]) == names
+    assert history[-1]["epoch"] == 8
+    assert len(history) == 8 * 16
+    assert history[-1]["reconstruction"] < 0.6 * history[0]["reconstruction"]
+    assert not model.training
+    assert next(model.parameters()).device.type == "cpu"
+
+
+def test_the_same_seed_gives_the_same_model(images):
+    def train(seed):
+        torch.manual_seed(0)
+        model = Autoencoder(latent_dim=3, width=32)
+        fit(model, losses.smooth, images, seed=seed)
+        return model.encode(images)
+
+    assert torch.equal(train(1), train(1))
+    assert not torch.equal(train(1), train(2))
+
+
+def test_the_history_is_watched_after_every_epoch(model, images):
+    lengths = []
+    fit(model, losses.autoencoder, images, epochs=3, watch=lambda history: lengths.append(len(history)))
+    assert lengths == [16, 32, 48]
+
+
+def test_the_bar_puts_the_loss_into_words(model, images, capsys):
+    fit(model, losses.compact, images)
+    shown = capsys.readouterr().err
+    assert "epoch 2 of 2" in shown
+    assert "reconstruction" in shown
+    assert "+ energy" in shown
+    assert "nats per digit" in shown
+    assert training.in_words({"reconstruction": 80.0, "energy": 4.0}).endswith(
+        "80.0 + energy 4.0 = 84.0 nats per digit"
+    )
+    assert training.in_words({"loss": 80.0}) == "loss 80.0 nats per digit"
+
+
+def test_an_interrupt_keeps_what_was_learned(model, images, capsys):
+    before = model.encode(images)
+
+    def impatient(history):
+        if len(history) == 16:
+            raise KeyboardInterrupt
+
+    history = fit(model, losses.autoencoder, images, epochs=3, watch=impatient)
+    assert len(history) == 16
+    assert "Interrupted in epoch 2 of 3" in capsys.readouterr().out
+    assert not torch.equal(model.encode(images), before)
+    assert not model.training
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_nan_is_reported_with_its_epoch_and_undone(model, images, bad):
+    calls = 0
+
+    def breaks_in_epoch_2(model, batch):
+        nonlocal calls
+        calls += 1
+        return losses.autoencoder(model, batch)["reconstruction"] * (bad if calls == 20 else 1)
+
+    with pytest.raises(FloatingPointError, match=r"became (nan|inf) in epoch 2 of 2"):
+        fit(model, breaks_in_epoch_2, images)
+    assert model.encode(images).isfinite().all()
+
+
+MISTAKES = {
+    "forgot to return": (lambda model, batch: None, TypeError, "NoneType, not a tensor"),
+    "a Python number": (
+        lambda model, batch: losses.autoencoder(model, batch)["reconstruction"].item(),
+        TypeError,
+        "float, not a tensor",
+    ),
+    "no mean": (
+        lambda model, batch: model.encode(batch),
+        ValueError,
+        r"shape \(64, 3\), but a loss is a single",
+    ),
+    "one bad term": (
+        lambda model, batch: {"energy": model.encode(batch).square().sum(dim=1)},
+        ValueError,
+        r"The energy has shape \(64,\)",
+    ),
+    "detached": (lambda model, batch: model.encode(batch).detach().mean(), ValueError, "does not depend"),
+    "no terms": (lambda model, batch: {}, ValueError, "does not depend"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_loss_is_answered_in_words(model, images, mistake):
+    loss, error, message = MISTAKES[mistake]
+    with pytest.raises(error, match=message):
+        fit(model, loss, images)
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda images: images.flatten(1), ValueError, "expected"),
+        (lambda images: images.float(), ValueError, "Divide images"),
+        (lambda images: images.long(), TypeError, "expected uint8"),
+        (lambda images: images.numpy(), TypeError, "must be a torch tensor"),
+        (lambda images: images[:10], ValueError, "10 images do not fill one batch of 64"),
+    ],
+)
+def test_wrong_images_are_answered_in_words(model, images, wrong, error, message):
+    with pytest.raises(error, match=message):
+        fit(model, losses.autoencoder, wrong(images))
+
+
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
+    cpu = torch.device("cpu")
+    for flags, used in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
+        assert isinstance(training.mixed_precision(cpu), torch.autocast) == used
+    assert not isinstance(training.mixed_precision(torch.device("mps")), torch.autocast)
+
+
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(1, 1, "cuda"), (0, 1, "mps"), (0, 0, "cpu")])
+def test_the_fastest_device_is_chosen(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cuda))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: bool(mps))
+    assert training.best_device().type == expected
+
+
+def test_training_in_bfloat16_keeps_the_loss_in_float32(model, images, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    types = set()
+
+    def loss(model, batch):
+        terms = losses.learned(model, batch)
+        types.update(term.dtype for term in terms.values())
+        return terms
+
+    fit(model, loss, images, epochs=1)
+    assert types == {torch.float32}
+
+
+def test_evaluate_gives_every_term_of_any_loss(model, images):
+    terms = training.evaluate(model, losses.compact, images)
+    assert list(terms) == ["reconstruction", "energy"]
+    alone = training.evaluate(model, lambda model, batch: losses.compact(model, batch)["energy"], images)
+    assert alone == {"loss": pytest.approx(terms["energy"])}
