@@ -1,0 +1,111 @@
+"""The models that ship with the course: load them, or rebuild them from the digits.
+
+``python -m helpers.checkpoints`` rebuilds all eight, ``python -m helpers.checkpoints 4`` those of
+chapter 4. Each file is replaced only once its model is finished.
+
+The sampling models of chapters 1 to 3 are trained as long as those that the reader trains. Longer pays
+only in chapter 4; in chapter 2 it even harms, because the codes go on shrinking.
+"""
+
+import argparse
+import hashlib
+import os
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from helpers import data, losses, training
+from helpers.data import DamagedFileError
+from helpers.models import Autoencoder
+
+FOLDER = Path(__file__).parent / "assets" / "checkpoints"
+SAMPLING_DIM, MAP_DIM = 12, 2  # to sample from, to look at
+WIDTH = {SAMPLING_DIM: 512, MAP_DIM: 256}
+EPOCHS = {SAMPLING_DIM: {1: 4, 2: 4, 3: 4, 4: 40}, MAP_DIM: {1: 30, 2: 30, 3: 30, 4: 30}}
+
+
+def load(chapter: int, latent_dim: int = SAMPLING_DIM) -> Autoencoder:
+    """Return the model that ships for a chapter, on the CPU, in float32.
+
+    Args:
+        chapter: 1 to 4.
+        latent_dim: 12 for the model to sample from, 2 for the one whose map can be drawn.
+
+    Raises:
+        ValueError: no such model ships.
+        DamagedFileError: the file is missing or damaged.
+    """
+    if chapter not in losses.STAGES or latent_dim not in WIDTH:
+        raise ValueError(
+            f"No model ships for chapter {chapter!r} with latent_dim={latent_dim!r}: chapters are 1 "
+            f"to 4, latent_dim is {SAMPLING_DIM} or {MAP_DIM}."
+        )
+    model = Autoencoder(latent_dim, WIDTH[latent_dim])
+    model.load_state_dict(_read(_path(chapter, latent_dim)))
+    return model
+
+
+def rebuild(chapter: int, latent_dim: int) -> None:
+    """Train the model that ships for a chapter on all of MNIST and put it in its place."""
+    images, _ = data.load_mnist("train")
+    torch.manual_seed(0)
+    model = Autoencoder(latent_dim, WIDTH[latent_dim])
+    training.fit(model, losses.STAGES[chapter], images, epochs=EPOCHS[latent_dim][chapter])
+    _write(model, _path(chapter, latent_dim))
+
+
+def _path(chapter, latent_dim):
+    return FOLDER / f"chapter{chapter}_latent{latent_dim}.safetensors"
+
+
+def _write(model, path):
+    """Write weights in half precision, with their checksum, and rename into place."""
+    weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(safetensors.torch.save(weights, metadata={"sha256": _sha256(weights)}))
+    os.replace(unfinished, path)
+
+
+def _read(path):
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            expected = file.metadata()["sha256"]
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+    if _sha256(weights) != expected:
+        raise _damaged(path, "its checksum does not match")
+    return weights
+
+
+def _damaged(path, problem):
+    return DamagedFileError(
+        f"{path} is missing or damaged ({problem}). To restore it, run `git checkout -- {path.name}` "
+        f"in {path.parent}, install the course again, or train it anew: `python -m helpers.checkpoints`."
+    )
+
+
+def _sha256(weights):
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Rebuild the models named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.checkpoints", description=__doc__)
+    parser.add_argument("chapters", nargs="*", type=int, default=[], help="1 to 4; all if none is given")
+    chapters = parser.parse_args(arguments).chapters or list(losses.STAGES)
+    if not losses.STAGES.keys() >= set(chapters):
+        parser.error(f"chapters are 1 to 4, not {chapters}")
+    for chapter in chapters:
+        for latent_dim in WIDTH:
+            print(f"Chapter {chapter}, {latent_dim} latent numbers")
+            rebuild(chapter, latent_dim)
+
+
+if __name__ == "__main__":
+    main()

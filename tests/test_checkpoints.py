@@ -1,0 +1,93 @@
+"""What ships loads, is complete and small, and can be rebuilt; damage is noticed."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from helpers import checkpoints, losses
+from helpers.data import DamagedFileError
+from helpers.models import Autoencoder
+
+SHIPPED = [(chapter, latent_dim) for chapter in losses.STAGES for latent_dim in checkpoints.WIDTH]
+
+
+@pytest.mark.parametrize(("chapter", "latent_dim"), SHIPPED)
+def test_every_shipped_model_reconstructs_its_digits(chapter, latent_dim, test_set):
+    model = checkpoints.load(chapter, latent_dim)
+    images = test_set[0][:1000]
+    assert model.latent_dim == latent_dim
+    assert next(model.parameters()).dtype == torch.float32
+    misses = (model(images) - images[:, None] / 255).abs().mean()
+    average = images.float().mean(dim=0) / 255
+    assert misses < 0.75 * (average - images / 255).abs().mean()
+
+
+def test_all_eight_together_are_small():
+    files = sorted(checkpoints.FOLDER.glob("*.safetensors"))
+    assert len(files) == len(SHIPPED) == 8
+    assert sum(file.stat().st_size for file in files) < 35e6
+
+
+@pytest.mark.parametrize("arguments", [(0,), (5,), ("4",), (4, 3)])
+def test_unknown_models_are_answered_in_words(arguments):
+    with pytest.raises(ValueError, match="No model ships"):
+        checkpoints.load(*arguments)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of this test's own, with one of the shipped models."""
+    shutil.copy(checkpoints._path(4, 2), tmp_path)
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def flip_a_byte(file):
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.unlink(),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(file.read_bytes()[:5000]),
+        flip_a_byte,
+    ],
+)
+def test_damage_is_named_with_its_remedy(folder, damage):
+    file = checkpoints._path(4, 2)
+    damage(file)
+    with pytest.raises(DamagedFileError, match="git checkout") as caught:
+        checkpoints.load(4, 2)
+    assert file.name in str(caught.value)
+
+
+def test_rebuilding_replaces_a_model_whole(folder, train_set, monkeypatch):
+    monkeypatch.setattr(checkpoints.data, "load_mnist", lambda split: (train_set[0][:512], None))
+    monkeypatch.setattr(checkpoints, "EPOCHS", {2: {4: 1}, 12: {4: 1}})
+    before = checkpoints.load(4, 2).state_dict()
+    checkpoints.main(["4"])
+    assert {file.name for file in folder.iterdir()} == {checkpoints._path(4, d).name for d in (2, 12)}
+    after = checkpoints.load(4, 2).state_dict()
+    assert not torch.equal(before["decoder.pixels.weight"], after["decoder.pixels.weight"])
+
+
+def test_weights_survive_half_precision(folder):
+    torch.manual_seed(0)
+    model = Autoencoder(latent_dim=2, width=8)
+    checkpoints._write(model, folder / "model.safetensors")
+    for name, value in checkpoints._read(folder / "model.safetensors").items():
+        assert torch.allclose(value.float(), model.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_the_command_refuses_unknown_chapters():
+    command = [sys.executable, "-m", "helpers.checkpoints", "7"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "1 to 4" in result.stderr
