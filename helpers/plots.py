@@ -1,0 +1,265 @@
+"""The pictures of the course. Every function returns a figure; none trains or loads anything.
+
+The same digit has the same color in all chapters: M. A. Petroff's ten accessible colors (Accessible
+Color Sequences for Data Visualization, arXiv 2107.02270), which matplotlib ships as ``petroff10``.
+"""
+
+import base64
+import html
+import io
+import math
+from collections.abc import Callable
+
+import numpy as np
+from IPython.display import DisplayHandle
+from matplotlib import style
+from matplotlib.collections import EllipseCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from torch import Tensor, linspace, meshgrid, stack, tensor
+
+DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
+PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
+SCREEN_DPI = 100
+MAP_MARGIN = 0.04  # share of codes on each side that may lie beyond the edge of a map
+FONT_SIZE = 12
+
+
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows with its alt text, sharp on any screen."""
+
+    def __init__(self, width: float, height: float, alt: str = ""):
+        super().__init__(figsize=(width, height), dpi=SCREEN_DPI, layout="constrained")
+        self.alt = alt
+
+    def png(self, scale: int = 2) -> bytes:
+        """Return the figure as PNG, with ``scale`` pixels for each pixel at which it is shown."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=scale * SCREEN_DPI)
+        return buffer.getvalue()
+
+    def _repr_html_(self) -> str:
+        picture = base64.b64encode(self.png()).decode()
+        width = round(self.get_figwidth() * SCREEN_DPI)
+        return (
+            f'<img src="data:image/png;base64,{picture}" width="{width}" '
+            f'style="max-width: 100%" alt="{html.escape(self.alt)}">'
+        )
+
+
+def tiles(images: Tensor, columns: int) -> np.ndarray:
+    """Lay images (N, 1, 28, 28) or (N, 28, 28) out in rows of ``columns``, as one array from 0 to 1."""
+    pixels = images.detach().reshape(-1, 28, 28).cpu().numpy()
+    if images.dtype.is_floating_point is False:
+        pixels = pixels / 255
+    rows = math.ceil(len(pixels) / columns)
+    sheet = np.zeros((rows * columns, 28, 28), dtype=np.float32)
+    sheet[: len(pixels)] = pixels
+    return sheet.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28)
+
+
+def galleries(groups: dict[str, Tensor], columns: int = 8) -> Picture:
+    """Show groups of images side by side, each under its title.
+
+    Args:
+        groups: title to images, each (N, 1, 28, 28) or (N, 28, 28).
+        columns: images in a row of each group.
+    """
+    rows = max(math.ceil(len(images) / columns) for images in groups.values())
+    width = min(3.6 * len(groups), 12)
+    figure = Picture(width, width / len(groups) * rows / columns + 0.5)
+    figure.alt = "Galleries of digits, side by side: " + "; ".join(groups)
+    figure.get_layout_engine().set(wspace=0.06)
+    all_axes = figure.subplots(1, len(groups), squeeze=False)[0]
+    for axes, (title, images) in zip(all_axes, groups.items(), strict=True):
+        axes.imshow(tiles(images, columns), **PAPER_AND_INK)
+        axes.set_title(title, fontsize=FONT_SIZE)
+        axes.set_axis_off()
+    return figure
+
+
+def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
+    """Show rows of images below each other, each with its name on the left.
+
+    Args:
+        rows: name to images, each (N, 1, 28, 28) or (N, 28, 28).
+        caption: a title for the whole.
+    """
+    longest = max(len(images) for images in rows.values())
+    figure = Picture(11, 11 / (longest + 2) * len(rows) + 0.6)
+    figure.alt = f"{caption or 'Rows of digits'}: {'; '.join(rows)}"
+    figure.suptitle(caption, fontsize=FONT_SIZE)
+    all_axes = figure.subplots(len(rows), squeeze=False)[:, 0]
+    for axes, (name, images) in zip(all_axes, rows.items(), strict=True):
+        axes.imshow(tiles(images, longest), **PAPER_AND_INK)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=FONT_SIZE)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    return figure
+
+
+def latent_map(
+    codes: Tensor, labels: Tensor, sizes: Tensor | None = None, title: str = "", ellipses: int = 300
+) -> Picture:
+    """Draw where the codes of two numbers lie, colored by digit.
+
+    Args:
+        codes: (N, 2).
+        labels: the digits 0 to 9, (N,).
+        sizes: neighborhood sizes (N, 2); the first ``ellipses`` of them are drawn around their codes.
+        title: above the map.
+        ellipses: how many neighborhoods to draw.
+
+    Raises:
+        ValueError: the codes are not two numbers for each digit.
+    """
+    if codes.dim() != 2 or codes.shape[1] != 2:
+        raise ValueError(f"A map needs codes of shape (N, 2); got {tuple(codes.shape)}.")
+    figure = Picture(6.5, 6)
+    figure.alt = (
+        f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
+        "number at the middle of its codes"
+        + (", with neighborhoods as ellipses" if sizes is not None else "")
+    )
+    axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
+    axes.set_title(title, fontsize=FONT_SIZE)
+    for digit in labels.unique().tolist():
+        own = codes[labels == digit]
+        axes.scatter(*own.T.numpy(), s=3, alpha=0.5, color=DIGIT_COLORS[digit], rasterized=True)
+        middle = own.median(dim=0).values.tolist()
+        box = {"boxstyle": "circle", "facecolor": "white", "edgecolor": DIGIT_COLORS[digit], "linewidth": 2}
+        axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box)
+    edges = codes.quantile(tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
+    middle, half = edges.mean(dim=0), 0.6 * (edges[1] - edges[0]).max()
+    axes.set_xlim(*(middle[0] + tensor([-half, half])).tolist())
+    axes.set_ylim(*(middle[1] + tensor([-half, half])).tolist())
+    if sizes is not None:
+        axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
+    return figure
+
+
+def _neighborhoods(codes, labels, sizes, axes):
+    widths, heights = (2 * sizes).T.numpy()
+    return EllipseCollection(
+        widths,
+        heights,
+        np.zeros(len(codes)),
+        units="xy",
+        offsets=codes.numpy(),
+        offset_transform=axes.transData,
+        facecolors="none",
+        edgecolors=[DIGIT_COLORS[digit] for digit in labels.tolist()],
+    )
+
+
+def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18) -> Picture:
+    """Decode an ``n`` by ``n`` grid of points of a space of two numbers.
+
+    Args:
+        decode: latents (N, 2) to images (N, 1, 28, 28).
+        reach: the grid goes from -reach to reach along both numbers.
+        n: points along each number.
+    """
+    ticks = linspace(-reach, reach, n)
+    second, first = meshgrid(ticks.flip(0), ticks, indexing="ij")
+    images = decode(stack([first.flatten(), second.flatten()], dim=1))
+    figure = Picture(6.5, 6.5, f"What a grid of {n} by {n} points decodes to, from {-reach:g} to {reach:g}")
+    axes = figure.add_subplot(xlabel="latent number 1", ylabel="latent number 2")
+    edge = reach * n / (n - 1)
+    axes.imshow(tiles(images, n), extent=(-edge, edge, -edge, edge), **PAPER_AND_INK)
+    return figure
+
+
+def distances(groups: dict[str, Tensor]) -> Picture:
+    """Compare how far from the origin groups of latents lie.
+
+    Args:
+        groups: name to latents, each (N, latent_dim).
+    """
+    lengths = {name: latents.norm(dim=1).numpy() for name, latents in groups.items()}
+    averages = "; ".join(f"{name}, {length.mean():.1f} on average" for name, length in lengths.items())
+    figure = Picture(7.5, 3.2, f"Histograms of the distance from the origin: {averages}")
+    axes = figure.add_subplot(xlabel="distance from the origin", ylabel="share of points")
+    bins = np.linspace(0, max(np.quantile(length, 0.999) for length in lengths.values()), 60)
+    for (name, length), hatch in zip(lengths.items(), ("", "///", "..."), strict=False):
+        weights = np.full(len(length), 1 / len(length))
+        axes.hist(length, bins, weights=weights, alpha=0.6, hatch=hatch, label=name)
+    _legend_above(axes)
+    return figure
+
+
+def bars(groups: dict[str, Tensor], xlabel: str, ylabel: str, first: int = 1) -> Picture:
+    """Draw groups of values side by side, one bar for each value.
+
+    Args:
+        groups: name to values, each (N,).
+        xlabel: what is counted.
+        ylabel: what the bars measure, with its unit.
+        first: the number of the first bar.
+    """
+    heights = "; ".join(
+        f"{name}: {[round(v, 2) for v in values.tolist()]}" for name, values in groups.items()
+    )
+    figure = Picture(7.5, 3.2, f"Bars of {ylabel} for each {xlabel}: {heights}")
+    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    width = 0.8 / len(groups)
+    for position, (name, values) in enumerate(groups.items()):
+        numbers = np.arange(first, first + len(values))
+        places = numbers + (position - (len(groups) - 1) / 2) * width
+        axes.bar(places, values.numpy(), width, label=name)
+    axes.set_xticks(numbers)
+    _legend_above(axes)
+    return figure
+
+
+def lines(curves: dict[str, Tensor], x: Tensor, xlabel: str, ylabel: str) -> Picture:
+    """Draw curves over a common axis.
+
+    Args:
+        curves: name to values, each (N,).
+        x: where the values belong, (N,).
+        xlabel, ylabel: what the axes measure, with their units.
+    """
+    figure = Picture(7.5, 3.2, f"Curves of {ylabel} over {xlabel}: " + "; ".join(curves))
+    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    for (name, values), dash in zip(curves.items(), ("-", "--", ":", "-."), strict=False):
+        axes.plot(x.numpy(), values.numpy(), dash, linewidth=2, label=name)
+    _legend_above(axes)
+    return figure
+
+
+def loss_curve(history: list[dict[str, float]]) -> Picture:
+    """Draw the terms of the loss over the epochs, from the history that ``training.fit`` returns."""
+    figure = Picture(7.5, 3.2)
+    axes = figure.add_subplot(xlabel="epoch", ylabel="nats per digit", yscale="log")
+    epochs = [entry["epoch"] for entry in history]
+    names = [name for name in history[0] if name != "epoch"]
+    last = ", ".join(f"{name} {history[-1][name]:.1f}" for name in names)
+    figure.alt = f"The terms of the loss while training, at the end: {last} nats per digit"
+    for name, dash in zip(names, ("-", "--", ":"), strict=False):
+        axes.plot(epochs, [entry[name] for entry in history], dash, linewidth=2, label=name)
+    lowest = min(entry[name] for entry in history for name in names)
+    axes.set_ylim(bottom=max(0.5, 0.7 * lowest))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    _legend_above(axes)
+    return figure
+
+
+def live_loss() -> Callable[[list[dict[str, float]]], None]:
+    """Return a ``watch`` for ``training.fit``: a picture of the loss, redrawn after every epoch."""
+    handle = DisplayHandle()
+    shown = False
+
+    def watch(history):
+        nonlocal shown
+        (handle.update if shown else handle.display)(loss_curve(history))
+        shown = True
+
+    return watch
+
+
+def _legend_above(axes):
+    """Name the groups above the picture, where they hide nothing."""
+    axes.legend(fontsize=FONT_SIZE, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)

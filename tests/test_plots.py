@@ -1,0 +1,89 @@
+"""Every picture is a figure with alt text and named axes, and shows what it is given."""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from helpers import plots
+
+
+def rand(*shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+HISTORY = [
+    {"epoch": 0.5, "reconstruction": 200.0, "energy": 1.0},
+    {"epoch": 1.0, "reconstruction": 90.0, "energy": 4.0},
+]
+PICTURES = {
+    "galleries": lambda: plots.galleries({"ours": rand(10, 1, 28, 28), "real": rand(8, 28, 28)}, columns=4),
+    "strips": lambda: plots.strips(
+        {"a walk": rand(6, 1, 28, 28), "another": rand(5, 1, 28, 28)}, "Two walks"
+    ),
+    "latent_map": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10),
+    "neighborhoods": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10, sizes=rand(50, 2)),
+    "manifold": lambda: plots.manifold(lambda latents: rand(len(latents), 1, 28, 28), n=5),
+    "distances": lambda: plots.distances({"codes": rand(50, 12), "random points": rand(60, 12)}),
+    "bars": lambda: plots.bars({"usage": rand(12), "spread": rand(12)}, "latent number", "squared change"),
+    "lines": lambda: plots.lines({"before": rand(9), "after": rand(9)}, torch.arange(9), "step", "distance"),
+    "loss_curve": lambda: plots.loss_curve(HISTORY),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_figures_with_alt_text_and_named_axes(name):
+    picture = PICTURES[name]()
+    assert isinstance(picture, Figure)
+    assert len(picture.alt) > 20
+    for axes in picture.axes:
+        named = (axes.get_xlabel() and axes.get_ylabel()) or axes.get_title() or axes.get_ylabel()
+        assert named
+    shown = picture._repr_html_()
+    assert 'alt="' in shown
+    assert base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1]).startswith(b"\x89PNG")
+
+
+def test_alt_text_cannot_break_out_of_its_attribute():
+    assert 'alt="5 &lt; 6 &quot;"' in plots.Picture(1, 1, '5 < 6 "')._repr_html_()
+
+
+def test_tiles_puts_images_row_by_row():
+    images = torch.stack([torch.full((1, 28, 28), value) for value in (0.1, 0.2, 0.3)])
+    sheet = plots.tiles(images, columns=2)
+    assert sheet.shape == (56, 56)
+    assert sheet[::28, ::28] == pytest.approx(np.array([[0.1, 0.2], [0.3, 0.0]]))
+
+
+def test_tiles_takes_bytes_too():
+    assert plots.tiles(torch.full((1, 28, 28), 255, dtype=torch.uint8), 1).max() == 1
+
+
+def test_ten_digits_have_ten_colors():
+    assert len(set(plots.DIGIT_COLORS)) == 10
+
+
+def test_the_manifold_has_the_second_number_pointing_up():
+    asked = []
+    plots.manifold(
+        lambda latents: asked.append(latents) or torch.zeros(len(latents), 1, 28, 28), reach=1, n=2
+    )
+    assert asked[0].tolist() == [[-1, 1], [1, 1], [-1, -1], [1, -1]]
+
+
+def test_a_map_needs_two_numbers():
+    with pytest.raises(ValueError, match=r"shape \(N, 2\); got \(9, 12\)"):
+        plots.latent_map(rand(9, 12), torch.arange(9))
+
+
+def test_the_live_loss_is_one_picture_that_changes(monkeypatch):
+    calls = []
+    monkeypatch.setattr(plots.DisplayHandle, "display", lambda _, picture: calls.append(("display", picture)))
+    monkeypatch.setattr(plots.DisplayHandle, "update", lambda _, picture: calls.append(("update", picture)))
+    watch = plots.live_loss()
+    watch(HISTORY[:1])
+    watch(HISTORY)
+    assert [name for name, _ in calls] == ["display", "update"]
