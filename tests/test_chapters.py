@@ -1,0 +1,125 @@
+"""The chapters are written alike: one skeleton, small cells, working links, no stored outputs."""
+
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from helpers import losses
+from helpers.models import Autoencoder
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SKELETON = [
+    "title",
+    "set-up",
+    "imports",
+    "left-off",
+    "idea",
+    "loss",
+    "train",
+    "sliders",
+    "your-turn",
+    "promises",
+    "next",
+]
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def chapter(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def prose(chapter):
+    return "\n".join(cell.source for cell in chapter.cells if cell.cell_type == "markdown")
+
+
+def code_cells(chapter):
+    return [cell for cell in chapter.cells if cell.cell_type == "code"]
+
+
+def test_there_are_four():
+    assert [path.stem for path in CHAPTERS] == [
+        "1_autoencoder",
+        "2_compact_latent_space",
+        "3_smooth_neighborhoods",
+        "4_variational_autoencoder",
+    ]
+
+
+def test_follows_the_skeleton(chapter):
+    ids = [cell.id for cell in chapter.cells]
+    assert [part for part in ids if part in SKELETON] == SKELETON
+    assert len(set(ids)) == len(ids)
+
+
+def test_stores_no_outputs(chapter):
+    for cell in code_cells(chapter):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+def test_predicts_before_it_reveals(chapter):
+    text = prose(chapter)
+    assert text.count("**Predict") >= 3
+    assert text.count("**What just happened.**") >= 3
+    assert "<details><summary><b>Answers</b>" in text
+    assert "trap" in text
+
+
+def test_cells_are_small_and_prose_carries_them(chapter):
+    lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in code_cells(chapter)]
+    assert statistics.median(lines) <= 6
+    assert max(lines) <= 25
+    assert 5 <= len(prose(chapter).split()) / sum(lines) <= 18
+
+
+def test_the_new_idea_takes_ten_lines_at_most(chapter):
+    (loss,) = (cell.source for cell in chapter.cells if cell.id == "loss")
+    assert len([line for line in loss.splitlines() if line.strip()]) <= 10
+    assert "def loss(model, images):" in loss
+
+
+def test_no_formula_and_no_exclamation_in_the_main_line(chapter):
+    main = re.sub(r"<details.*?</details>", "", prose(chapter), flags=re.DOTALL)
+    assert "$" not in main
+    assert not re.search(r"\w!(\s|$)", main)
+
+
+def test_links_lead_somewhere(chapter):
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", prose(chapter)):
+        assert (ROOT / "notebooks" / target).exists(), target
+
+
+def test_every_page_names_the_same_repository(chapter, project):
+    repository = project["urls"]["Repository"].removeprefix("https://github.com/")
+    pages = [prose(chapter), (ROOT / "README.md").read_text(), (ROOT / "CITATION.cff").read_text()]
+    pages += [cell.source for cell in chapter.cells if cell.id == "set-up"]
+    for page in pages:
+        found = re.findall(r"(?:github\.com/|/gh/|\.google\.com/github/)([\w.-]+/[\w.-]+)", page)
+        assert set(found) <= {repository}
+        assert found
+
+
+def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
+    """What stands in the notebook and what ships models are the same computation."""
+    number = CHAPTERS.index(request.node.callspec.params["chapter"]) + 1
+    (source,) = (cell.source for cell in chapter.cells if cell.id == "loss")
+    names = {
+        "torch": torch,
+        "F": torch.nn.functional,
+        "losses": losses,
+        "neighborhood_size": losses.neighborhood_size,
+    }
+    exec(source, names)
+    torch.manual_seed(0)
+    model, images = Autoencoder(latent_dim=3, width=8), torch.rand(5, 1, 28, 28)
+    with torch.no_grad():
+        torch.manual_seed(1)
+        ours = {name: term.item() for name, term in losses.STAGES[number](model, images).items()}
+        torch.manual_seed(1)
+        theirs = {name: term.item() for name, term in names["loss"](model, images).items()}
+    assert theirs == pytest.approx(ours)
