@@ -23,16 +23,16 @@ test: $(READY)
 	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser tests notebooks
 
 # PyTorch's own index has builds without CUDA: 190 MB instead of several GB. Where it cannot be reached,
-# one retry says so within seconds (pip's default of five takes minutes), and the default index serves.
+# pip without retries says so within seconds instead of minutes, and for a cpu build the default index serves.
 $(READY): pyproject.toml Makefile
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "This course needs Python 3.10 or newer. Install it, then name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || { echo "This course needs Python 3.10 or newer. Install it, then name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt install python3-venv), then run make again."; exit 1; }
 	$(PYTHON) -m venv .venv
+	@if ls .venv/ready-* > /dev/null 2>&1 && [ ! -e $@ ]; then $(BIN)/pip uninstall --quiet --yes torch torchvision; fi
 	@rm -f .venv/ready-*
-	@$(BIN)/pip uninstall --quiet --yes torch torchvision 2> /dev/null
 	@echo "Installing. The first time this downloads some 400 MB and takes a few minutes."
-	@$(BIN)/pip install --quiet --retries 1 --timeout 10 --index-url https://download.pytorch.org/whl/$(TORCH) \
-		"torch>=2.12,<2.14" "torchvision>=0.27,<0.29" 2> /dev/null \
-		|| echo "PyTorch's index for $(TORCH) cannot be reached: taking torch from the default index."
-	$(BIN)/pip install --quiet --editable ".[test]"
+	@$(BIN)/pip install --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/$(TORCH) \
+		"torch>=2.12,<2.14" "torchvision>=0.27,<0.29" \
+		|| { echo "PyTorch's index gave no build for $(TORCH), see above."; [ $(TORCH) = cpu ]; }
+	$(BIN)/pip install --editable ".[test]"
 	@touch $@

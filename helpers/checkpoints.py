@@ -23,7 +23,7 @@ from helpers.models import Autoencoder
 FOLDER = Path(__file__).parent / "assets" / "checkpoints"
 SAMPLING_DIM, MAP_DIM = 12, 2  # to sample from, to look at
 WIDTH = {SAMPLING_DIM: 512, MAP_DIM: 256}
-EPOCHS = {SAMPLING_DIM: {1: 4, 2: 4, 3: 4, 4: 40}, MAP_DIM: {1: 30, 2: 30, 3: 30, 4: 30}}
+EPOCHS = {SAMPLING_DIM: {1: 4, 2: 4, 3: 4, 4: 100}, MAP_DIM: {1: 30, 2: 30, 3: 30, 4: 30}}
 
 
 def load(chapter: int, latent_dim: int = SAMPLING_DIM) -> Autoencoder:
@@ -52,7 +52,10 @@ def rebuild(chapter: int, latent_dim: int) -> None:
     images, _ = data.load_mnist("train")
     torch.manual_seed(0)
     model = Autoencoder(latent_dim, WIDTH[latent_dim])
-    training.fit(model, losses.STAGES[chapter], images, epochs=EPOCHS[latent_dim][chapter])
+    epochs = EPOCHS[latent_dim][chapter]
+    history = training.fit(model, losses.STAGES[chapter], images, epochs=epochs)
+    if not history or history[-1]["epoch"] < epochs:
+        raise KeyboardInterrupt("A half-trained model does not replace a finished one.")
     _write(model, _path(chapter, latent_dim))
 
 

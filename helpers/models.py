@@ -101,7 +101,6 @@ class Autoencoder(nn.Module):
         if not isinstance(latent_dim, int) or latent_dim < 1:
             raise ValueError(f"latent_dim must be a whole number from 1 up, not {latent_dim!r}.")
         self.latent_dim = latent_dim
-        self.width = width
         self.encoder = Encoder(latent_dim, width)
         self.decoder = Decoder(latent_dim, width)
         self.eval()

@@ -9,6 +9,7 @@ import html
 import io
 import math
 from collections.abc import Callable
+from itertools import cycle
 
 import numpy as np
 from IPython.display import DisplayHandle
@@ -20,6 +21,7 @@ from torch import Tensor, linspace, meshgrid, stack, tensor
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
+DASHES = ("-", "--", ":", "-.")
 SCREEN_DPI = 100
 MAP_MARGIN = 0.04  # share of codes on each side that may lie beyond the edge of a map
 FONT_SIZE = 12
@@ -118,7 +120,7 @@ def latent_map(
     figure = Picture(6.5, 6)
     figure.alt = (
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
-        "number at the middle of its codes"
+        "number at the middle of its codes, the outermost codes beyond the edge"
         + (", with neighborhoods as ellipses" if sizes is not None else "")
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
@@ -128,14 +130,19 @@ def latent_map(
         axes.scatter(*own.T.numpy(), s=3, alpha=0.5, color=DIGIT_COLORS[digit], rasterized=True)
         middle = own.median(dim=0).values.tolist()
         box = {"boxstyle": "circle", "facecolor": "white", "edgecolor": DIGIT_COLORS[digit], "linewidth": 2}
-        axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box)
+        axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
+    _frame(axes, codes)
+    if sizes is not None:
+        axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
+    return figure
+
+
+def _frame(axes, codes):
+    """Choose a square that shows all codes but the outermost."""
     edges = codes.quantile(tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
     middle, half = edges.mean(dim=0), 0.6 * (edges[1] - edges[0]).max()
     axes.set_xlim(*(middle[0] + tensor([-half, half])).tolist())
     axes.set_ylim(*(middle[1] + tensor([-half, half])).tolist())
-    if sizes is not None:
-        axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
-    return figure
 
 
 def _neighborhoods(codes, labels, sizes, axes):
@@ -181,7 +188,7 @@ def distances(groups: dict[str, Tensor]) -> Picture:
     figure = Picture(7.5, 3.2, f"Histograms of the distance from the origin: {averages}")
     axes = figure.add_subplot(xlabel="distance from the origin", ylabel="share of points")
     bins = np.linspace(0, max(np.quantile(length, 0.999) for length in lengths.values()), 60)
-    for (name, length), hatch in zip(lengths.items(), ("", "///", "..."), strict=False):
+    for (name, length), hatch in zip(lengths.items(), cycle(("", "///", "...")), strict=False):
         weights = np.full(len(length), 1 / len(length))
         axes.hist(length, bins, weights=weights, alpha=0.6, hatch=hatch, label=name)
     _legend_above(axes)
@@ -222,7 +229,7 @@ def lines(curves: dict[str, Tensor], x: Tensor, xlabel: str, ylabel: str) -> Pic
     """
     figure = Picture(7.5, 3.2, f"Curves of {ylabel} over {xlabel}: " + "; ".join(curves))
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
-    for (name, values), dash in zip(curves.items(), ("-", "--", ":", "-."), strict=False):
+    for (name, values), dash in zip(curves.items(), cycle(DASHES), strict=False):
         axes.plot(x.numpy(), values.numpy(), dash, linewidth=2, label=name)
     _legend_above(axes)
     return figure
@@ -236,10 +243,10 @@ def loss_curve(history: list[dict[str, float]]) -> Picture:
     names = [name for name in history[0] if name != "epoch"]
     last = ", ".join(f"{name} {history[-1][name]:.1f}" for name in names)
     figure.alt = f"The terms of the loss while training, at the end: {last} nats per digit"
-    for name, dash in zip(names, ("-", "--", ":"), strict=False):
+    for name, dash in zip(names, cycle(DASHES), strict=False):
         axes.plot(epochs, [entry[name] for entry in history], dash, linewidth=2, label=name)
-    lowest = min(entry[name] for entry in history for name in names)
-    axes.set_ylim(bottom=max(0.5, 0.7 * lowest))
+    values = [entry[name] for entry in history for name in names if entry[name] > 0]
+    axes.set_ylim(bottom=max(0.7 * min(values), max(values) / 1000))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_locator(NullLocator())

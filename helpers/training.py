@@ -44,13 +44,13 @@ def fit(
         watch: called with the history after every epoch, for example ``plots.live_loss()``.
 
     Returns:
-        Ten entries for each epoch: ``"epoch"``, and the mean of every term since the entry before,
+        About ten entries for each epoch: ``"epoch"``, and the mean of every term since the entry before,
         in nats per digit.
 
     Raises:
         TypeError, ValueError: the loss or the images are not what is described above.
         FloatingPointError: the loss became NaN or infinite; the model is put back to where it was
-            when that epoch began.
+            after the last good epoch.
     """
     as_batch(images[:1])
     steps = len(images) // batch_size
@@ -59,13 +59,14 @@ def fit(
     device = best_device()
     torch.manual_seed(seed)
     model.to(device).train()
+    images = images.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
     progress = Progress(epochs, steps, watch)
+    last_good = finite_weights(model)
     try:
         for _ in range(epochs):
-            start_of_epoch = {name: value.clone() for name, value in model.state_dict().items()}
-            for batch in shuffled_batches(images.to(device), batch_size):
+            for batch in shuffled_batches(images, batch_size):
                 with mixed_precision(device):
                     terms = checked_terms(loss(model, batch))
                 optimizer.zero_grad()
@@ -73,10 +74,11 @@ def fit(
                 optimizer.step()
                 schedule.step()
                 progress.add(terms)
+            last_good = finite_weights(model)
     except KeyboardInterrupt:
         print(f"Interrupted in {progress.where}: the model keeps what it has learned so far.")
     except FloatingPointError:
-        model.load_state_dict(start_of_epoch)
+        model.load_state_dict(last_good)
         raise
     finally:
         progress.close()
@@ -98,6 +100,14 @@ def shuffled_batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:
     order = torch.randperm(len(images), device=images.device)
     for start in range(0, len(images) - batch_size + 1, batch_size):
         yield as_batch(images[order[start : start + batch_size]])
+
+
+def finite_weights(model: Autoencoder) -> dict[str, Tensor]:
+    """Return a copy of the weights; raise FloatingPointError where one is NaN or infinite."""
+    weights = {name: weight.clone() for name, weight in model.state_dict().items()}
+    if not all(weight.isfinite().all() for weight in weights.values()):
+        raise FloatingPointError("Weights became NaN or infinite. Try a smaller peak_lr.")
+    return weights
 
 
 def by_name(loss: Terms | Tensor) -> Terms:
@@ -132,7 +142,10 @@ def best_device() -> torch.device:
     """Return the fastest device at hand: CUDA (or ROCm), Apple's MPS, or the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if torch.backends.mps.is_available():
+        with contextlib.suppress(RuntimeError):  # virtual machines on Macs name an MPS that cannot allocate
+            return torch.zeros(1, device="mps").device
+    return torch.device("cpu")
 
 
 def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager:

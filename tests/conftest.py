@@ -1,3 +1,4 @@
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+collect_ignore = [] if importlib.util.find_spec("playwright") else ["browser"]  # needs the extra
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,7 @@ def test_cells_are_small_and_prose_carries_them(chapter):
     lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in code_cells(chapter)]
     assert statistics.median(lines) <= 6
     assert max(lines) <= 25
+    assert statistics.quantiles(lines, n=10)[-1] <= 15
     assert 5 <= len(prose(chapter).split()) / sum(lines) <= 18
 
 

@@ -78,6 +78,17 @@ def test_rebuilding_replaces_a_model_whole(folder, train_set, monkeypatch):
     assert not torch.equal(before["decoder.pixels.weight"], after["decoder.pixels.weight"])
 
 
+def test_an_interrupt_leaves_the_shipped_model_alone(folder, train_set, monkeypatch):
+    monkeypatch.setattr(checkpoints.data, "load_mnist", lambda split: (train_set[0][:512], None))
+    monkeypatch.setattr(
+        checkpoints.training, "fit", lambda *_, **__: [{"epoch": 0.5, "reconstruction": 500.0}]
+    )
+    before = checkpoints._path(4, 2).read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.rebuild(4, 2)
+    assert checkpoints._path(4, 2).read_bytes() == before
+
+
 def test_weights_survive_half_precision(folder):
     torch.manual_seed(0)
     model = Autoencoder(latent_dim=2, width=8)

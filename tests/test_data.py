@@ -103,14 +103,15 @@ def idx_gz(values):
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, monkeypatch):
     """A web server on this machine with eight small images and labels in the original format."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     folder = tmp_path / "server"
     folder.mkdir()
     images = torch.randint(256, (8, 28, 28), dtype=torch.uint8)
     labels = torch.arange(8, dtype=torch.uint8)
-    for split in ("train", "t10k"):
-        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(idx_gz(images))
+    for split, shown in (("train", 255 - images), ("t10k", images)):
+        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(idx_gz(shown))
         (folder / f"{split}-labels-idx1-ubyte.gz").write_bytes(idx_gz(labels))
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -131,6 +132,7 @@ def test_other_datasets_are_downloaded_by_torchvision(cache, server, monkeypatch
     monkeypatch.setattr(data.DATASETS[name], "resources", files)
     loaded_images, loaded_labels = data.load_mnist("test", name)
     assert torch.equal(loaded_images, images)
+    assert torch.equal(data.load_mnist("train", name)[0], 255 - images)
     assert torch.equal(loaded_labels, labels.long())
 
 

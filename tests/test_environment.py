@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -72,6 +73,25 @@ def test_binder_builds_from_the_linked_environment():
     assert result.returncode == 0, dockerfile
     assert '--file "binder/environment.yml"' in dockerfile
     assert "binder/postBuild" in dockerfile
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="make is for Linux and macOS")
+@pytest.mark.parametrize(
+    ("missing", "advice"),
+    [("version_info", "This course needs Python 3.10 or newer"), ("ensurepip", "apt install python3-venv")],
+)
+def test_make_says_in_one_line_what_python_lacks(tmp_path, missing, advice):
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncase "$2" in *{missing}*) exit 1 ;; esac\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    command = ["make", "--silent", "lab", f"PYTHON={python}"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert advice in result.stdout
+    assert len(result.stdout.splitlines()) == 1
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_every_import_of_the_helpers_is_declared(project):

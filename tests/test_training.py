@@ -145,18 +145,47 @@ def test_bfloat16_only_where_the_processor_has_it(monkeypatch):
     assert not isinstance(training.mixed_precision(torch.device("mps")), torch.autocast)
 
 
-@pytest.mark.parametrize(("cuda", "mps", "expected"), [(1, 1, "cuda"), (0, 1, "mps"), (0, 0, "cpu")])
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(1, 1, "cuda"), (0, 1, "meta"), (0, 0, "cpu")])
 def test_the_fastest_device_is_chosen(monkeypatch, cuda, mps, expected):
+    zeros = torch.zeros
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cuda))
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: bool(mps))
+    monkeypatch.setattr(torch, "zeros", lambda n, device: zeros(n, device="meta"))  # stands in for MPS
     assert training.best_device().type == expected
+
+
+def test_an_mps_that_cannot_allocate_is_not_chosen(monkeypatch):
+    def out_of_memory(*_, **__):
+        raise RuntimeError("MPS backend out of memory")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", out_of_memory)
+    assert training.best_device().type == "cpu"
+
+
+def test_weights_that_become_nan_without_the_loss_are_noticed_and_undone(model, images):
+    calls = 0
+
+    def breaks_the_last_step(model, batch):
+        nonlocal calls
+        calls += 1
+        if calls == 32:  # the square root's slope is infinite at 0
+            return (model.encode(batch) * 0).sqrt().sum()
+        return losses.autoencoder(model, batch)["reconstruction"]
+
+    with pytest.raises(FloatingPointError, match="Weights became NaN"):
+        fit(model, breaks_the_last_step, images)
+    assert model.encode(images).isfinite().all()
 
 
 def test_training_in_bfloat16_keeps_the_loss_in_float32(model, images, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr(training, "best_device", lambda: torch.device("cpu"))
     types = set()
 
     def loss(model, batch):
+        assert torch.is_autocast_enabled("cpu")
         terms = losses.learned(model, batch)
         types.update(term.dtype for term in terms.values())
         return terms
