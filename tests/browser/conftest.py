@@ -63,7 +63,7 @@ def lab(tmp_path_factory):
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
         *("--ServerApp.token=", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
-        "--LabApp.news_url=",
+        *("--LabApp.news_url=", "--LabApp.expose_app_in_browser=True"),
     ]
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
