@@ -30,7 +30,7 @@ $(READY): pyproject.toml Makefile
 	$(PYTHON) -m venv .venv
 	@if ls .venv/ready-* > /dev/null 2>&1 && [ ! -e $@ ]; then $(BIN)/pip uninstall --quiet --yes torch torchvision; fi
 	@rm -f .venv/ready-*
-	@echo "Installing. The first time this downloads some 400 MB and takes a few minutes."
+	@echo "Installing. The first time this downloads some 340 MB and takes a few minutes."
 	@$(BIN)/pip install --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/$(TORCH) \
 		"torch>=2.12,<2.14" "torchvision>=0.27,<0.29" \
 		|| { echo "PyTorch's index gave no build for $(TORCH), see above."; [ $(TORCH) = cpu ]; }

@@ -4,7 +4,8 @@
 chapter 4. Each file is replaced only once its model is finished.
 
 The sampling models of chapters 1 to 3 are trained as long as those that the reader trains. Longer pays
-only in chapter 4; in chapter 2 it even harms, because the codes go on shrinking.
+only in chapter 4; in chapter 2 it even harms, because the codes go on shrinking. In chapter 1's map,
+the outer codes would drift so far away that the others could no longer be told apart.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from helpers.models import Autoencoder
 FOLDER = Path(__file__).parent / "assets" / "checkpoints"
 SAMPLING_DIM, MAP_DIM = 12, 2  # to sample from, to look at
 WIDTH = {SAMPLING_DIM: 512, MAP_DIM: 256}
-EPOCHS = {SAMPLING_DIM: {1: 4, 2: 4, 3: 4, 4: 100}, MAP_DIM: {1: 30, 2: 30, 3: 30, 4: 30}}
+EPOCHS = {SAMPLING_DIM: {1: 4, 2: 4, 3: 4, 4: 100}, MAP_DIM: {1: 4, 2: 30, 3: 30, 4: 30}}
 
 
 def load(chapter: int, latent_dim: int = SAMPLING_DIM) -> Autoencoder:

@@ -11,7 +11,7 @@ from helpers import metrics, plots
 from helpers.models import Autoencoder
 
 DIGIT_SIDE = 280  # pixels on the screen
-STEP = 0.05
+STEPS = 200  # from one end of a slider to the other
 IDLE_SHARE = 0.01  # a number that changes the picture by less than this share of the largest is idle
 
 
@@ -34,7 +34,8 @@ def explore_map(model: Autoencoder, images: Tensor, labels: Tensor) -> widgets.W
     map_picture = plots.latent_map(codes, labels)
     background = Image.open(io.BytesIO(map_picture.png(scale=1))).convert("RGB").quantize(colors=250)
     map_image = widgets.Image(width=map_picture.get_figwidth() * plots.SCREEN_DPI)
-    sliders = [_slider(f"number {i + 1}", codes[:, i].abs().max().item()) for i in range(2)]
+    edges = (map_picture.axes[0].get_xlim(), map_picture.axes[0].get_ylim())
+    sliders = [_slider(f"number {i + 1}", *edges[i]) for i in range(2)]
     digit = _digit_image()
 
     def redraw(_=None):
@@ -58,8 +59,8 @@ def explore_numbers(model: Autoencoder, images: Tensor) -> widgets.Widget:
     codes = model.encode(images)
     used = metrics.usage(model, images)
     order = used.argsort(descending=True).tolist()
-    reach = max(3.0, codes.abs().max().item())
-    sliders = {number: _slider(_label(number, used), reach) for number in order}
+    reach = max(3.0, codes.abs().quantile(0.99).item())
+    sliders = {number: _slider(_label(number, used), -reach, reach) for number in order}
     digit = _digit_image()
 
     def redraw(_=None):
@@ -100,9 +101,11 @@ def choose(pictures: dict[str, plots.Picture], description: str) -> widgets.Widg
     return widgets.VBox([slider, image])
 
 
-def _slider(description, reach):
+def _slider(description, low, high):
+    step = (high - low) / STEPS
+    middle = min(max(0.0, low), high)
     return widgets.FloatSlider(
-        value=0, min=-reach, max=reach, step=STEP, description=description, readout_format=".2f"
+        middle, min=low, max=high, step=step, description=description, readout_format=".2f"
     )
 
 
