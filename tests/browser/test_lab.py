@@ -14,7 +14,7 @@ MINUTES = 60
 def run_all(page):
     """What the menu's *Run All Cells* does, repeated until JupyterLab is ready to do it."""
     for _ in range(5):
-        page.wait_for_timeout(5000)
+        page.wait_for_timeout(10_000)
         page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         with contextlib.suppress(TimeoutError):
             page.get_by_text("[*]:").first.wait_for(state="attached", timeout=10_000)
