@@ -63,7 +63,10 @@ const DECODER = Symbol("decoder"); // kept on the shared widget model: one unpac
 
 async function decoderOf(widget) {
   const shapes = widget.get("shapes");
-  widget[DECODER] ??= unpackWeights(widget.get("weights")).then((weights) => buildDecoder(shapes, weights));
+  if (!widget[DECODER]) {
+    widget[DECODER] = unpackWeights(widget.get("weights")).then((weights) => buildDecoder(shapes, weights));
+    widget.once("destroy", () => delete widget[DECODER]);
+  }
   return widget[DECODER];
 }
 
@@ -241,7 +244,7 @@ function sharpCanvas(size, properties, attributes) {
 }
 
 /** The map and the cross on it. `move` is called with the point that a hand or a key asks for. */
-function buildMap(content, decode, page, move) {
+function buildMap(content, decode, { point, move, signal }) {
   const { edges, sizes } = content;
   const scale = mapScale(edges);
   const picture = sharpCanvas(MAP.size, { className: "explorer-map-picture" }, { "aria-hidden": "true" });
@@ -293,7 +296,7 @@ function buildMap(content, decode, page, move) {
     }
   }
 
-  followPointer(cross, page, ({ clientX, clientY }) => {
+  followPointer(cross, signal, ({ clientX, clientY }) => {
     const box = cross.getBoundingClientRect();
     move(scale.point(((clientX - box.left) * MAP.size) / box.width, ((clientY - box.top) * MAP.size) / box.height));
   });
@@ -302,50 +305,50 @@ function buildMap(content, decode, page, move) {
     if (across === undefined) return;
     event.preventDefault();
     const share = event.shiftKey ? 0.1 : 0.01;
-    const moved = page.point().map((value, axis) => {
+    const moved = point().map((value, axis) => {
       return clamp(value + share * [across, up][axis] * (edges[axis][1] - edges[axis][0]), edges[axis]);
     });
     move(moved);
-  });
+  }, { signal });
 
   const frame = element("div", { className: "explorer-map" });
   frame.append(picture, cross);
-  const switches = [toggle("Backdrop of digits", (on) => ((shown.backdrop = on), draw()))];
-  if (sizes) switches.push(toggle("Neighborhoods", (on) => ((shown.neighborhoods = on), draw())));
-  onNewColors(page.signal, draw);
+  const switches = [toggle("Backdrop of digits", signal, (on) => ((shown.backdrop = on), draw()))];
+  if (sizes) switches.push(toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw())));
+  onNewColors(signal, draw);
   return { frame, switches, draw, drawCross };
 }
 
 /** The point follows a hovering pointer, a dragging finger, or nobody once a click has pinned it. */
-function followPointer(target, page, move) {
+function followPointer(target, signal, move) {
   let pinned = false;
   let down = null;
   target.addEventListener("pointerdown", (event) => {
     down = [event.clientX, event.clientY];
     target.setPointerCapture(event.pointerId);
     move(event);
-  });
+  }, { signal });
   target.addEventListener("pointermove", (event) => {
     if (down || !pinned) move(event);
-  });
+  }, { signal });
   target.addEventListener("pointerup", (event) => {
     const dragged = down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4;
     pinned = dragged || !pinned;
     target.classList.toggle("explorer-pinned", pinned);
     down = null;
-  });
-  target.addEventListener("pointercancel", () => (down = null));
+  }, { signal });
+  target.addEventListener("pointercancel", () => (down = null), { signal });
 }
 
-function button(text, action) {
+function button(text, signal, action) {
   const made = element("button", { type: "button", textContent: text, className: "explorer-button" });
   made.setAttribute("data-lm-suppress-shortcuts", "true");
-  made.addEventListener("click", () => action(made));
+  made.addEventListener("click", action, { signal });
   return made;
 }
 
-function toggle(text, action) {
-  const made = button(text, () => {
+function toggle(text, signal, action) {
+  const made = button(text, signal, () => {
     const on = made.getAttribute("aria-pressed") !== "true";
     made.setAttribute("aria-pressed", on);
     action(on);
@@ -454,14 +457,17 @@ const normals = (count) => Array.from({ length: count }, normal);
 
 const WALK = { seconds: 4, steps: 8 }; // steps: for those who asked for less motion
 
-function renderPoint({ model, decoders: [decode], content, el, signal }) {
+function renderPoint({ model, save, decoders: [decode], content, el, signal }) {
   const { names, dim, range, edges } = content;
   const guess = buildGuesser(content.codes, content.labels, dim);
   const point = () => names.map((name) => model.get(name));
-  const move = (values) => names.forEach((name, i) => model.set(name, values[i]));
+  const move = (values) => {
+    names.forEach((name, i) => model.set(name, values[i]));
+    save();
+  };
   const digit = digitCanvas("A decoded digit");
   const [words, say] = spoken(signal, "explorer-words");
-  const map = edges && buildMap(content, decode, { point, signal }, move);
+  const map = edges && buildMap(content, decode, { point, move, signal });
   const controls = map ? map.switches : walkButtons();
 
   function draw() {
@@ -483,10 +489,10 @@ function renderPoint({ model, decoders: [decode], content, el, signal }) {
       move(target());
     };
     return [
-      button("Random point", go(() => normals(dim).map((value) => clamp(value, range)))),
-      button("A real digit", go(realDigit)),
+      button("Random point", signal, go(() => normals(dim).map((value) => clamp(value, range)))),
+      button("A real digit", signal, go(realDigit)),
       walk.button,
-      button("Reset", go(() => new Array(dim).fill(0))),
+      button("Reset", signal, go(() => new Array(dim).fill(0))),
     ];
   }
 
@@ -525,7 +531,7 @@ function buildWalk(point, move, realDigit, signal) {
     way = null;
     made.textContent = "Walk";
   }
-  const made = button("Walk", () => {
+  const made = button("Walk", signal, () => {
     if (calm.matches) return step(1 / WALK.steps);
     if (way) return stop();
     made.textContent = "Stop";
@@ -579,7 +585,7 @@ function renderDraws({ model, decoders, content, el, signal }) {
     say(() => guesses.map((read) => read()).join(". "));
   }
 
-  const again = button(title, () => {
+  const again = button(title, signal, () => {
     noise = Array.from({ length: DRAWS }, () => normals(dim));
     draw();
   });
@@ -592,7 +598,7 @@ function renderDraws({ model, decoders, content, el, signal }) {
 
 // ------------------------------------------------------------------------------------- the widget
 
-async function render({ model, el }) {
+export async function render({ model, el }) {
   const stopped = new AbortController();
   const widgetsIn = (trait) => {
     const ids = model.get(trait).map((reference) => reference.slice("IPY_MODEL_".length));
@@ -600,16 +606,18 @@ async function render({ model, el }) {
   };
   const decoders = await Promise.all((await widgetsIn("decoders")).map(decoderOf));
   const links = await widgetsIn("links");
+  const page = links[0].get("target")[0]; // what `model` stands for
   const content = model.get("content");
   el.classList.add("explorer-page");
-  const parts = { model, decoders, el, signal: stopped.signal };
+  const parts = { model, save: () => page.save_changes(), decoders, el, signal: stopped.signal };
   if (content.rows) renderDraws({ ...parts, content });
   else renderPoint({ ...parts, content: unpackCodes(content) });
   adoptControls(el, stopped.signal);
-  saveOnceStill(new Set(links.flatMap((link) => [link.get("source")[0], link.get("target")[0]])), stopped.signal);
+  saveOnceStill([page, ...links.map((link) => link.get("source")[0])], stopped.signal);
   model.set("alive", true);
   model.save_changes();
-  return () => stopped.abort();
+  return () => {
+    stopped.abort();
+    el.replaceChildren();
+  };
 }
-
-export default { render };

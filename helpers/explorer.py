@@ -29,6 +29,20 @@ IDLE_SHARE = 0.01  # a number that changes the picture by less than this share o
 MOST_SLIDERS = 64
 MAP_CODES, GUESS_CODES, PLAIN_CODES = 5000, 1000, 500  # what each can carry without growing slow
 DRAWS = 8
+# Python hears of these, but does not echo them: an echo would pull back a hand that has moved on.
+HEARD = {"sync": True, "echo_update": False}
+# A browser never forgets a module, and anywidget would import explorer.js anew for every explorer.
+LOADER = """
+async function render(context) {
+  const modules = (globalThis[Symbol.for("helpers.explorer")] ??= new Map());
+  const code = context.model.get("code");
+  if (!modules.has(code)) {
+    modules.set(code, import(URL.createObjectURL(new Blob([code], { type: "text/javascript" }))));
+  }
+  return (await modules.get(code)).render(context);
+}
+export default { render };
+"""
 PLAIN = (
     "This front end cannot run the live explorer (it has no anywidget), so here is the plain one: "
     "Python redraws it after every move."
@@ -53,29 +67,46 @@ _shared: dict[str, Decoder] = {}  # open decoders, by what they hold
 class Page(anywidget.AnyWidget):
     """What ``explorer.js`` draws: a point and its digit, or rows of draws."""
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = LOADER
     _css = Path(__file__).with_suffix(".css")
+    code = traitlets.Unicode(Path(__file__).with_suffix(".js").read_text(encoding="utf-8")).tag(sync=True)
     decoders = traitlets.List(traitlets.Instance(Decoder)).tag(sync=True, **widgets.widget_serialization)
     links = traitlets.List(traitlets.Instance(widgets.Widget)).tag(sync=True, **widgets.widget_serialization)
     content = traitlets.Dict().tag(sync=True)
-    choice = traitlets.Int(0).tag(sync=True)
-    scale = traitlets.Float(1.0).tag(sync=True)
+    choice = traitlets.Int(0).tag(**HEARD)
+    scale = traitlets.Float(1.0).tag(**HEARD)
     alive = traitlets.Bool(False).tag(sync=True)  # a front end has drawn it
+
+
+class Slider(widgets.FloatSlider):
+    """A slider whose value Python does not echo."""
+
+    value = traitlets.CFloat(0.0).tag(**HEARD)
+
+
+class Choice(widgets.ToggleButtons):
+    """Buttons whose choice Python does not echo."""
+
+    index = traitlets.Int(None, allow_none=True).tag(**HEARD)
 
 
 class Explorer(widgets.Box):
     """An explorer in a notebook. ``close()`` gives back all that it holds, in Python and in the page."""
 
-    def __init__(self, page, plain, controls):
-        self.page = page
+    def __init__(self, page, picture, buttons, controls):
+        self.page, self.picture = page, picture
         for decoder in set(page.decoders):
             decoder.explorers += 1
         layout = widgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="0 24px")
+        plain = widgets.VBox([widgets.HTML(PLAIN), picture, widgets.HBox(buttons)])
+        plain.add_class("explorer-plain")
         super().__init__([page, plain, widgets.VBox(controls)], layout=layout)
         self.add_class("explorer")
 
     def close(self):
         if self.comm is not None:  # not closed yet
+            _empty(self.page, content={}, code="", alive=False)
+            _empty(self.picture, value="", placeholder="")
             for part in _parts(self):
                 part.close()
             for decoder in set(self.page.decoders):
@@ -227,7 +258,7 @@ def explore_neighborhoods(
         {"center": center, "spread": spread}
         for center, spread in zip(centers.tolist(), spreads.tolist(), strict=True)
     ]
-    choice = widgets.ToggleButtons(options=[str(digit) for digit in digits], description="digit")
+    choice = Choice(options=[str(digit) for digit in digits], description="digit")
     choice.style.button_width = "3em"
     name, most, start = ("times learned", 3.0, 1.0) if size is None else ("size", 1.5, size)
     scale = _slider(name, 0.0, most, value=start)
@@ -288,13 +319,23 @@ def _decoder_of(model):
     return _shared[key]
 
 
+def _empty(widget, **values):
+    """Empty a widget to be closed, since JupyterLab keeps it, as it was before its last change.
+
+    Therefore the last value to be taken is a small one.
+    """
+    for name, value in values.items():
+        setattr(widget, name, value)
+
+
 def _release(decoder):
     """Close a decoder that no open explorer uses any more."""
     decoder.explorers -= 1
     if decoder.explorers == 0:
-        decoder.close()
         for key in [key for key, held in _shared.items() if held is decoder]:
             del _shared[key]
+        _empty(decoder, weights=b"", shapes=[])
+        decoder.close()
 
 
 def _paired(images, labels, most=None):
@@ -347,7 +388,7 @@ def _slider(description, low, high, value=0.0):
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * max(factor for factor in (1, 2, 5) if factor * power <= rough)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
-    return widgets.FloatSlider(
+    return Slider(
         min(max(value, low), high),
         min=low,
         max=high,
@@ -367,7 +408,7 @@ def _point_explorer(model, content, sliders, draw, controls, buttons=None):
     page = _page([model], content)
     page.add_traits(
         **{
-            name: traitlets.Float(slider.value).tag(sync=True)
+            name: traitlets.Float(slider.value).tag(**HEARD)
             for name, slider in zip(content["names"], sliders, strict=True)
         }
     )
@@ -389,9 +430,7 @@ def _assembled(page, linked, draw, controls, buttons=None):
     for control, name in linked.values():
         control.observe(redraw, name)
     redraw()
-    plain = widgets.VBox([widgets.HTML(PLAIN), picture, widgets.HBox(_buttons(buttons or {}))])
-    plain.add_class("explorer-plain")
-    return Explorer(page, plain, controls)
+    return Explorer(page, picture, _buttons(buttons or {}), controls)
 
 
 def _buttons(actions: dict[str, Callable[[], None]]):
