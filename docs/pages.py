@@ -5,7 +5,7 @@ does it for all chapters. A page needs neither a kernel nor the network: it carr
 the scripts that draw them.
 """
 
-import base64
+import os
 import re
 import sys
 import tarfile
@@ -23,6 +23,15 @@ PACKAGES = {  # on npm, with the file that a page needs of each
     "requirejs@2.3.8": "package/require.js",  # loads the modules below
     "@jupyter-widgets/html-manager@1.0.15": "package/dist/embed-amd.js",  # draws ipywidgets without Jupyter
 }
+TEMPLATE = """
+{%- extends "lab/index.html.j2" -%}
+{% block html_head_js_requirejs %}
+{% for script in resources.scripts %}<script>{{ script }}</script>{% endfor %}
+{% endblock %}
+{% block jupyter_widgets %}{% endblock %}
+{% block html_head_js_mathjax %}{# the chapters have no formulas #}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}
+"""
 ANYWIDGET = Path(anywidget.__file__).parent / "nbextension" / "index.js"
 
 
@@ -43,15 +52,11 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _linked(cell.source)
-    require, html_manager = (_script(package, file) for package, file in PACKAGES.items())
-    anywidget_path = f"require.config({{paths: {{anywidget: '{_data_url(ANYWIDGET.read_bytes())}'}}}});"
+    scripts = [_script(package, file) for package, file in PACKAGES.items()]
+    anywidget_module = ANYWIDGET.read_text(encoding="utf-8").replace("define([", 'define("anywidget", [')
+    scripts = [script.replace("</script", "<\\/script") for script in (*scripts, anywidget_module)]
     notebook.metadata["title"] = title
-    exporter = HTMLExporter(
-        require_js_url=_data_url(require + b"\n" + anywidget_path.encode()),
-        widget_renderer_url=_data_url(html_manager),
-        mathjax_url=_data_url(b""),  # the chapters have no formulas
-    )
-    return exporter.from_notebook_node(notebook)[0]
+    return HTMLExporter(raw_template=TEMPLATE).from_notebook_node(notebook, {"scripts": scripts})[0]
 
 
 def _title(notebook):
@@ -81,12 +86,9 @@ def _script(package, file):
         if fetched.returncode:
             sys.exit(f"The page needs {package} from npm, which could not be fetched:\n{fetched.stderr}")
         with tarfile.open(SCRIPTS / fetched.stdout.split()[-1]) as archive:
-            kept.write_bytes(archive.extractfile(file).read())
-    return kept.read_bytes()
-
-
-def _data_url(script):
-    return f"data:text/javascript;base64,{base64.b64encode(script).decode()}"
+            kept.with_suffix(".unfinished").write_bytes(archive.extractfile(file).read())
+        os.replace(kept.with_suffix(".unfinished"), kept)
+    return kept.read_text(encoding="utf-8")
 
 
 def main(source: Path, folder: Path) -> None:

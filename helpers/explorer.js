@@ -12,9 +12,11 @@ const PIXELS = SIDE * SIDE;
 export async function unpackWeights(packed) {
   const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(inflated).arrayBuffer());
-  const count = bytes.length / 2;
-  const table = Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
-  return Float32Array.from({ length: count }, (_, i) => table[bytes[i] | (bytes[count + i] << 8)]);
+  const table = new Float32Array(65536);
+  for (let half = 0; half < table.length; half++) table[half] = halfToFloat(half);
+  const weights = new Float32Array(bytes.length / 2);
+  for (let i = 0; i < weights.length; i++) weights[i] = table[bytes[i] | (bytes[weights.length + i] << 8)];
+  return weights;
 }
 
 function halfToFloat(half) {
@@ -38,7 +40,8 @@ export function buildDecoder(shapes, weights) {
     output: new Float32Array(outputs),
   }));
   const last = layers.at(-1);
-  return (latents) => layers.reduce((input, layer) => forward(layer, input, layer === last), latents);
+  const run = (input, layer) => forward(layer, input, layer === last);
+  return (latents) => layers.reduce(run, Float32Array.from(latents)); // one kind of array keeps `forward` fast
 }
 
 function forward({ matrix, bias, output }, input, isLast) {
@@ -86,11 +89,14 @@ export function buildGuesser(codes, labels, dim) {
     return distances.sort((a, b) => a[0] - b[0]).slice(0, NEIGHBORS);
   };
   const reach = (neighbors) => neighbors.at(-1)[0];
-  const usual = Array.from({ length: Math.min(count, 50) }, (_, i) => {
-    return reach(nearest(codes.subarray(i * dim, (i + 1) * dim)));
-  }).sort((a, b) => a - b);
-  const far = 1.5 ** 2 * usual[Math.floor(0.95 * usual.length)];
+  function usualReach() {
+    const codeOf = (i) => codes.subarray(i * dim, (i + 1) * dim);
+    const sorted = Array.from({ length: Math.min(count, 50) }, (_, i) => reach(nearest(codeOf(i)))).sort((a, b) => a - b);
+    return sorted[Math.floor(0.95 * sorted.length)];
+  }
+  let far; // found out when first asked for, since it would hold up the first picture
   return (point) => {
+    far ??= 1.5 ** 2 * usualReach();
     const neighbors = nearest(point);
     const votes = new Array(10).fill(0);
     for (const [, label] of neighbors) votes[label]++;
@@ -296,7 +302,7 @@ function buildMap(content, decode, { point, move, signal }) {
     }
   }
 
-  followPointer(cross, signal, ({ clientX, clientY }) => {
+  const pin = followPointer(cross, signal, ({ clientX, clientY }) => {
     const box = cross.getBoundingClientRect();
     move(scale.point(((clientX - box.left) * MAP.size) / box.width, ((clientY - box.top) * MAP.size) / box.height));
   });
@@ -304,6 +310,7 @@ function buildMap(content, decode, { point, move, signal }) {
     const [across, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
     if (across === undefined) return;
     event.preventDefault();
+    pin();
     const share = event.shiftKey ? 0.1 : 0.01;
     const moved = point().map((value, axis) => {
       return clamp(value + share * [across, up][axis] * (edges[axis][1] - edges[axis][0]), edges[axis]);
@@ -315,29 +322,35 @@ function buildMap(content, decode, { point, move, signal }) {
   frame.append(picture, cross);
   const switches = [toggle("Backdrop of digits", signal, (on) => ((shown.backdrop = on), draw()))];
   if (sizes) switches.push(toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw())));
-  onNewColors(signal, draw);
+  onNewColors(picture, signal, draw);
   return { frame, switches, draw, drawCross };
 }
 
-/** The point follows a hovering pointer, a dragging finger, or nobody once a click has pinned it. */
+/** The point follows a hovering pointer, a dragging finger, or nobody once a click or the returned function has pinned it. */
 function followPointer(target, signal, move) {
   let pinned = false;
   let down = null;
+  const pin = (on) => {
+    pinned = on;
+    target.classList.toggle("explorer-pinned", on);
+  };
   target.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     down = [event.clientX, event.clientY];
     target.setPointerCapture(event.pointerId);
     move(event);
   }, { signal });
   target.addEventListener("pointermove", (event) => {
-    if (down || !pinned) move(event);
+    if (down || (!pinned && !event.buttons)) move(event); // a pressed button drags something else across
   }, { signal });
   target.addEventListener("pointerup", (event) => {
-    const dragged = down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4;
-    pinned = dragged || !pinned;
-    target.classList.toggle("explorer-pinned", pinned);
+    if (!down) return;
+    const dragged = Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4;
+    pin(dragged || !pinned);
     down = null;
   }, { signal });
-  target.addEventListener("pointercancel", () => (down = null), { signal });
+  target.addEventListener("lostpointercapture", () => (down = null), { signal });
+  return () => pin(true);
 }
 
 function button(text, signal, action) {
@@ -358,8 +371,13 @@ function toggle(text, signal, action) {
 }
 
 /** Call `draw` whenever the page changes between light and dark. */
-function onNewColors(signal, draw) {
-  const observer = new MutationObserver(draw);
+function onNewColors(element, signal, draw) {
+  let color = getComputedStyle(element).color;
+  const observer = new MutationObserver(() => {
+    const now = getComputedStyle(element).color;
+    if (now !== color) draw();
+    color = now;
+  });
   for (const root of [document.documentElement, document.body]) {
     observer.observe(root, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
   }
@@ -372,12 +390,15 @@ const QUIET = 250; // milliseconds without a change, after which a screen reader
 
 /** Text that is read aloud once the hand rests. */
 function spoken(signal, className) {
-  const made = element("div", { className }, { "aria-live": "polite" });
+  const made = element("div", { className });
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
   const say = (words) => {
     clearTimeout(timer);
-    timer = setTimeout(() => (made.textContent = words()), QUIET);
+    timer = setTimeout(() => {
+      if (made.textContent) made.setAttribute("aria-live", "polite"); // what stands there at first is not news
+      made.textContent = words();
+    }, QUIET);
   };
   return [made, say];
 }
@@ -401,7 +422,7 @@ function onChange(model, names, draw) {
  * and a message for every step of a drag halves the frames a second.
  */
 function saveOnceStill(widgets, signal) {
-  for (const widget of widgets) {
+  for (const widget of widgets.filter((widget) => !Object.hasOwn(widget, "save_changes"))) {
     const save = widget.save_changes.bind(widget);
     let timer;
     widget.save_changes = (...given) => {
@@ -411,6 +432,7 @@ function saveOnceStill(widgets, signal) {
     signal.addEventListener("abort", () => {
       clearTimeout(timer);
       delete widget.save_changes;
+      save();
     });
   }
 }
@@ -427,7 +449,8 @@ function adoptControls(el, signal) {
     for (const control of box.querySelectorAll(`:is(${controls}):not([data-lm-suppress-shortcuts])`)) {
       control.setAttribute("data-lm-suppress-shortcuts", "true");
       const label = control.closest(".jupyter-widgets")?.querySelector(".widget-label");
-      if (control.getAttribute("role") === "slider" && label) control.setAttribute("aria-label", label.textContent);
+      if (control.isContentEditable) control.setAttribute("role", "textbox");
+      if (label && control.getAttribute("role")) control.setAttribute("aria-label", label.textContent);
     }
   };
   const observer = new MutationObserver(adopt);
@@ -476,7 +499,7 @@ function renderPoint({ model, save, decoders: [decode], content, el, signal }) {
     say(() => {
       const text = inWords(guess(point()));
       digit.setAttribute("aria-label", `Decoded digit: ${text}`);
-      return text;
+      return map ? `${text}, at ${point().map((value) => value.toFixed(2)).join(" and ")}` : text;
     });
   }
 
@@ -511,17 +534,20 @@ function renderPoint({ model, save, decoders: [decode], content, el, signal }) {
 /** A button that plays the straight way to some real digit: smoothly, or step by step where motion is unwelcome. */
 function buildWalk(point, move, realDigit, signal) {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  let way = null; // { start, end, done }, done from 0 to 1
+  let way = null; // { start, end, done, at }: done from 0 to 1, at the point where the last step led
   let frame;
 
+  const begin = () => (way = { start: point(), end: realDigit(), done: 0, at: point().join() });
+  const leftByHand = () => way?.at !== point().join();
   function step(share) {
-    way ??= { start: point(), end: realDigit(), done: 0 };
     way.done = Math.min(1, way.done + share);
     move(way.start.map((value, i) => value + way.done * (way.end[i] - value)));
+    way.at = point().join();
     if (way.done === 1) stop();
   }
   function play(before) {
     frame = requestAnimationFrame((now) => {
+      if (leftByHand()) return stop();
       step(Math.min(now - before, 100) / 1000 / WALK.seconds);
       if (way) play(now);
     });
@@ -532,10 +558,13 @@ function buildWalk(point, move, realDigit, signal) {
     made.textContent = "Walk";
   }
   const made = button("Walk", signal, () => {
-    if (calm.matches) return step(1 / WALK.steps);
+    if (calm.matches) {
+      if (leftByHand()) begin();
+      return step(1 / WALK.steps);
+    }
     if (way) return stop();
     made.textContent = "Stop";
-    way = { start: point(), end: realDigit(), done: 0 };
+    begin();
     play(performance.now());
   });
   signal.addEventListener("abort", stop);
@@ -604,12 +633,14 @@ export async function render({ model, el }) {
     const ids = model.get(trait).map((reference) => reference.slice("IPY_MODEL_".length));
     return Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
   };
-  const decoders = await Promise.all((await widgetsIn("decoders")).map(decoderOf));
+  if (!model.get("links").length) await new Promise((linked) => model.on("change:links", linked));
   const links = await widgetsIn("links");
+  const decoders = await Promise.all((await widgetsIn("decoders")).map(decoderOf));
+  while (!el.isConnected) await new Promise(requestAnimationFrame);
   const page = links[0].get("target")[0]; // what `model` stands for
   const content = model.get("content");
-  el.classList.add("explorer-page");
   const parts = { model, save: () => page.save_changes(), decoders, el, signal: stopped.signal };
+  el.classList.add("explorer-page");
   if (content.rows) renderDraws({ ...parts, content });
   else renderPoint({ ...parts, content: unpackCodes(content) });
   adoptControls(el, stopped.signal);

@@ -103,6 +103,10 @@ class Explorer(widgets.Box):
         super().__init__([page, plain, widgets.VBox(controls)], layout=layout)
         self.add_class("explorer")
 
+    def _repr_mimebundle_(self, **kwargs):
+        _, metadata = self.page._repr_mimebundle_(**kwargs)  # how anywidget makes itself known to Colab
+        return super()._repr_mimebundle_(**kwargs), metadata
+
     def close(self):
         if self.comm is not None:  # not closed yet
             _empty(self.page, content={}, code="", alive=False)
@@ -138,6 +142,10 @@ def explore_map(
     carried, carried_labels, notes = _thinned(*_paired(images, labels))
     codes, sizes = model.neighborhoods(carried)
     edges = plots.map_edges(codes)
+    if edges[0][0] == edges[0][1]:
+        raise ValueError(
+            "All codes lie at one point, so there is no map: give more images, or train the model."
+        )
     content = _codes(codes, carried_labels) | {"edges": edges, "colors": plots.DIGIT_COLORS}
     if neighborhoods:
         content["sizes"] = _halves(sizes)
@@ -178,8 +186,7 @@ def explore_numbers(model: Autoencoder, images: Tensor, labels: Tensor) -> widge
     sliders = [_slider(f"number {i + 1}", -reach, reach) for i in range(model.latent_dim)]
     controls = [sliders[i] for i in order if not idle[i]]
     if idle.any():
-        folded = widgets.VBox([sliders[i] for i in order if idle[i]])
-        controls.append(widgets.Accordion([folded], titles=(f"Idle numbers ({idle.sum()})",)))
+        controls += _folded([sliders[i] for i in order if idle[i]], f"{idle.sum()} idle")
     content = _codes(codes, labels) | {"range": [-reach, reach]}
 
     def draw():
@@ -283,18 +290,34 @@ def choose(pictures: dict[str, plots.Picture], description: str) -> widgets.Widg
         description: what the names are values of.
     """
     slider = widgets.SelectionSlider(options=list(pictures), description=description)
-    stack = widgets.Stack([widgets.HTML(picture.html()) for picture in pictures.values()])
-    widgets.jslink((slider, "index"), (stack, "selected_index"))
-    stack.selected_index = 0
-    return widgets.VBox([slider, stack])
+    return widgets.VBox(
+        [slider, _stack(slider, [widgets.HTML(picture.html()) for picture in pictures.values()])]
+    )
+
+
+def _stack(selection, pages):
+    """Show the page that a control selects; the two are linked in the front end."""
+    stack = widgets.Stack(pages, selected_index=0)
+    widgets.jslink((selection, "index"), (stack, "selected_index"))
+    return stack
+
+
+def _folded(sliders, description):
+    """Buttons that fold sliders away, and out again."""
+    buttons = widgets.ToggleButtons(options=["folded", "shown"], description=description)
+    buttons.style.button_width = "5em"
+    return [buttons, _stack(buttons, [widgets.VBox(), widgets.VBox(sliders)])]
 
 
 def _check(model):
     """Refuse, in words, a model that explorer.js cannot decode."""
     if not isinstance(model, Autoencoder):
         raise TypeError(f"An explorer needs a models.Autoencoder, not {type(model).__name__}.")
-    hidden = [type(layer) for layer in model.decoder.hidden]
-    if hidden != [nn.Linear, nn.SiLU] * (len(hidden) // 2):
+    layers = [
+        type(layer)
+        for layer in (*getattr(model.decoder, "hidden", ()), getattr(model.decoder, "pixels", None))
+    ]
+    if layers != [nn.Linear, nn.SiLU] * (len(layers) // 2) + [nn.Linear]:
         raise ValueError(
             "An explorer computes decoders whose hidden layers are linear, each followed by a SiLU. "
             "This one was built differently: look at its samples with plots.galleries instead."
@@ -400,19 +423,14 @@ def _slider(description, low, high, value=0.0):
     )
 
 
-def _page(models, content):
-    return Page(decoders=[_decoder_of(model) for model in models], content=content)
+def _page(models, content, kind=Page):
+    return kind(decoders=[_decoder_of(model) for model in models], content=content)
 
 
 def _point_explorer(model, content, sliders, draw, controls, buttons=None):
-    page = _page([model], content)
-    page.add_traits(
-        **{
-            name: traitlets.Float(slider.value).tag(**HEARD)
-            for name, slider in zip(content["names"], sliders, strict=True)
-        }
-    )
     linked = {name: (slider, "value") for name, slider in zip(content["names"], sliders, strict=True)}
+    numbers = {name: traitlets.Float().tag(**HEARD) for name in linked}
+    page = _page([model], content, type("Page", (Page,), numbers))
     return _assembled(page, linked, draw, controls, buttons or {})
 
 

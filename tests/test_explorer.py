@@ -133,10 +133,11 @@ def test_numbers_are_ordered_by_how_much_they_matter_and_idle_ones_are_folded_aw
         model.decoder.hidden[0].weight[:, 0] = 0
         model.decoder.hidden[0].weight[:, 2] *= 5
     explored = explorer.explore_numbers(model, *digits)
-    (folded,) = inside(explored, widgets.Accordion)
+    (folded,) = inside(explored, widgets.Stack)
     assert [slider.description for slider in inside(folded, widgets.FloatSlider)] == ["number 1"]
-    assert folded.titles == ("Idle numbers (1)",)
-    assert folded.selected_index is None
+    assert inside(folded.children[0], widgets.FloatSlider) == []
+    assert folded.selected_index == 0
+    assert inside(explored, widgets.ToggleButtons)[0].description == "1 idle"
     assert inside(explored, widgets.FloatSlider)[0].description == "number 3"
 
 
@@ -201,6 +202,22 @@ def test_a_model_that_is_not_ours_is_refused(digits):
     other.decoder.hidden[1] = torch.nn.ReLU()
     with pytest.raises(ValueError, match="followed by a SiLU"):
         explorer.explore_numbers(other, *digits)
+    other.decoder = torch.nn.Sequential(torch.nn.Linear(3, 784))
+    with pytest.raises(ValueError, match="followed by a SiLU"):
+        explorer.explore_numbers(other, *digits)
+
+
+def test_codes_that_all_lie_at_one_point_make_no_map(digits):
+    images, labels = digits
+    with pytest.raises(ValueError, match="there is no map"):
+        explorer.explore_map(model_with(2), images[:1], labels[:1])
+
+
+def test_colab_is_told_of_the_widget_manager(four, monkeypatch):
+    monkeypatch.setattr("anywidget._util.get_repr_metadata", lambda: {"colab": "its manager"})
+    data, metadata = four[0]._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == four[0].model_id
+    assert metadata == {"colab": "its manager"}
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e6])

@@ -36,6 +36,12 @@ maps = {n: checkpoints.load(n, latent_dim=2) for n in (1, 2, 3, 4)}
     "stages": "explorer.explore_stages(stages, images, labels)",
     "fixed": "explorer.explore_neighborhoods(stages['chapter 3'], images, labels, size=0.2)",
     "learned": "explorer.explore_neighborhoods(stages['chapter 4'], images, labels)",
+    "idle": """
+from helpers.models import Autoencoder
+lazy = Autoencoder(latent_dim=3, width=16)
+lazy.decoder.hidden[0].weight.data[:, 1] = 0
+explorer.explore_numbers(lazy, images, labels)
+""",
     **{f"map-{n}": f"explorer.explore_map(maps[{n}], images, labels)" for n in (1, 2, 3)},
 }
 ORDER = [name for name in EXPLORERS if name != "imports"]
@@ -189,7 +195,7 @@ class Explored:
         self.box = page.locator(".explorer").nth(place)
         self.digits = self.box.locator(".explorer-digits")
         self.map = self.box.locator(".explorer-map-cross")
-        self.words = self.box.locator("[aria-live]")
+        self.words = self.box.locator(".explorer-words, .explorer-unseen")
 
     def sliders(self):
         return self.box.get_by_role("slider")

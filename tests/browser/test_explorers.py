@@ -1,8 +1,11 @@
 """The explorers in JupyterLab: by hand and keyboard, beside a busy kernel, for everybody, fifty times."""
 
+import re
+
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from conftest import Explored
 
 from helpers import checkpoints
 
@@ -21,9 +24,23 @@ def page(in_lab):
     return in_lab["map"].page
 
 
+@pytest.fixture(autouse=True)
+def _as_at_first(page):
+    yield
+    page.emulate_media(reduced_motion=None)
+    page.mouse.move(5, 5)
+
+
 def settled(explored):
     """Wait until the page has told the kernel and the screen reader of the last change."""
     explored.page.wait_for_timeout(600)
+
+
+def unpinned(explored):
+    """Let the point follow the pointer."""
+    explored.map.scroll_into_view_if_needed()
+    if "explorer-pinned" in explored.map.get_attribute("class"):
+        explored.map.click()
 
 
 def off_by(pixels, image):
@@ -50,19 +67,30 @@ def test_the_map_and_its_sliders_follow_each_other(in_lab):
 
 def test_the_digit_is_what_pytorch_decodes(in_lab):
     explored, model = in_lab["map"], checkpoints.load(4, latent_dim=2)
-    explored.map.scroll_into_view_if_needed()
-    explored.button("Backdrop of digits").click()
+    unpinned(explored)
     for x, y in [(100, 60), (200, 300), (330, 120), (400, 380)]:
         explored.map.hover(position={"x": x, "y": y})
         settled(explored)
         point = explored.page.evaluate(KERNEL, "print(explored.page.number_1, explored.page.number_2)")
         assert off_by(explored.pixels(), model.decode([[float(number) for number in point.split()]])) <= 1
-    explored.button("Backdrop of digits").click()
+
+
+def test_backdrop_and_neighborhoods_can_be_switched_on_and_off(in_lab):
+    explored = in_lab["map"]
+    picture = "canvas => canvas.toDataURL()"
+    for name in ("Backdrop of digits", "Neighborhoods"):
+        off = explored.box.locator(".explorer-map-picture").evaluate(picture)
+        explored.button(name).click()
+        assert explored.button(name).get_attribute("aria-pressed") == "true"
+        assert explored.box.locator(".explorer-map-picture").evaluate(picture) != off
+        explored.button(name).click()
+        assert explored.box.locator(".explorer-map-picture").evaluate(picture) == off
+    assert in_lab["map-1"].button("Neighborhoods").count() == 0
 
 
 def test_hover_follows_a_click_pins_and_a_drag_moves(in_lab):
     explored, mouse = in_lab["map"], in_lab["map"].page.mouse
-    explored.map.scroll_into_view_if_needed()
+    unpinned(explored)
     box = explored.map.bounding_box()
 
     def at(x, y):
@@ -121,7 +149,7 @@ def test_arrow_keys_stay_out_of_the_notebook_s_command_mode(in_lab, page):
 def test_the_sliders_work_while_the_kernel_is_busy(in_lab, page):
     page.evaluate(
         """() => { const {context} = window.jupyterapp.shell.currentWidget;
-        context.sessionContext.session.kernel.requestExecute({code: "import time; time.sleep(8)"}); }"""
+        context.sessionContext.session.kernel.requestExecute({code: "import time; time.sleep(60)"}); }"""
     )
     indicator = page.locator(".jp-Notebook-ExecutionIndicator")
     page.wait_for_timeout(1000)
@@ -133,6 +161,7 @@ def test_the_sliders_work_while_the_kernel_is_busy(in_lab, page):
         page.wait_for_timeout(100)
         assert explored.pixels() != before, name
     assert indicator.get_attribute("data-status") == "busy"
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
 
 
@@ -170,6 +199,48 @@ def test_a_walk_plays_and_stops(in_lab, page):
     assert explored.button("Walk").is_visible()
 
 
+def test_a_hand_on_a_slider_ends_a_walk(in_lab, page):
+    explored = in_lab["numbers"]
+    explored.button("Walk").click()
+    explored.sliders().first.focus()
+    explored.press("Home")
+    explored.press("PageUp")
+    page.wait_for_timeout(200)
+    after = explored.values()
+    page.wait_for_timeout(300)
+    assert explored.values() == after
+    assert explored.button("Walk").is_visible()
+
+
+def test_idle_numbers_unfold_by_keyboard(in_lab, page):
+    explored = in_lab["idle"]
+    visible = [slider for slider in explored.sliders().all() if slider.is_visible()]
+    assert len(visible) == 2
+    explored.button("shown").focus()
+    page.keyboard.press("Enter")
+    explored.sliders().nth(2).focus()
+    before = explored.values()[2]
+    page.keyboard.press("ArrowRight")
+    assert explored.values()[2] > before
+
+
+def test_a_second_view_of_an_explorer_works_too(in_lab, page):
+    page.evaluate(
+        """async () => {
+            const panel = window.jupyterapp.shell.currentWidget.content;
+            panel.activeCellIndex = panel.widgets.length - 1;
+            panel.activeCell.model.sharedModel.setSource("explored");
+            await window.jupyterapp.commands.execute("notebook:run-cell");
+        }"""
+    )
+    first, second = in_lab["map"], Explored(page, len(in_lab))
+    second.map.focus()
+    second.press("ArrowRight", 3)
+    assert first.pixels() == second.pixels()
+    assert first.values() == second.values()
+    assert second.sliders().first.get_attribute("aria-label") == "number 1"
+
+
 def test_a_walk_goes_step_by_step_where_motion_is_unwelcome(in_lab, page):
     explored = in_lab["numbers"]
     page.emulate_media(reduced_motion="reduce")
@@ -182,7 +253,6 @@ def test_a_walk_goes_step_by_step_where_motion_is_unwelcome(in_lab, page):
         explored.button("Walk").click()
     target = explored.values()
     assert [value / 8 for value in target] == pytest.approx(first, abs=0.03)
-    page.emulate_media(reduced_motion=None)
 
 
 def test_four_stages_decode_the_same_numbers(in_lab):
@@ -218,11 +288,11 @@ def test_a_neighborhood_of_size_0_is_its_center(in_lab, test_set):
 def test_every_control_shows_its_focus(in_lab, page):
     for explored in in_lab.values():
         explored.box.scroll_into_view_if_needed()
-        for control in explored.box.locator("[role='slider'], .explorer-map-cross, button:visible").all():
+        for control in explored.box.locator("[role='slider'], [tabindex='0'], button:visible").all():
             control.focus()
             page.keyboard.press("Shift")  # as by keyboard
-            style = control.evaluate("element => getComputedStyle(element).outlineStyle")
-            assert style != "none", control.evaluate("element => element.outerHTML")
+            outline = control.evaluate("element => getComputedStyle(element).outline")
+            assert not re.search(r"none|\b0px", outline), control.evaluate("element => element.outerHTML")
 
 
 def test_the_digit_has_words_for_those_who_do_not_see_it(in_lab, test_set):
@@ -241,7 +311,8 @@ def test_the_digit_has_words_for_those_who_do_not_see_it(in_lab, test_set):
                 break
             explored.press(more if gap > 0 else less)
     settled(explored)
-    assert explored.words.text_content() == "a 1, sure"
+    at = " and ".join(f"{value:.2f}" for value in explored.values())
+    assert explored.words.text_content() == f"a 1, sure, at {at}"
     assert explored.digits.last.get_attribute("aria-label") == "Decoded digit: a 1, sure"
     for name in ("stages", "fixed", "learned"):
         other = in_lab[name]
@@ -282,7 +353,7 @@ from helpers.models import Autoencoder
 again = explorer.explore_map(Autoencoder(2, width=256), images, labels)
 again
 """
-CLOSE = """
+CLOSE_ALL = """
 for part in explorer._parts(again):
     part.close()
 again.close()
@@ -303,7 +374,7 @@ def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
         heap = session.send("Runtime.getHeapUsage")
         return metrics["JSEventListeners"], heap["usedSize"] + heap["backingStorageSize"]
 
-    def open_and_close(source, times):
+    def open_and_close(source, close, times):
         for _ in range(times):
             page.evaluate(
                 """async source => {
@@ -316,18 +387,18 @@ def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
             )
             shown = page.locator(".jp-Cell").last.locator(".widget-slider")
             shown.nth(1).wait_for()
-            page.evaluate(KERNEL, CLOSE)
+            page.evaluate(KERNEL, close)
             shown.first.wait_for(state="detached")
 
-    def growth(source):
-        open_and_close(source, 5)
+    def growth(source, close):
+        open_and_close(source, close, 5)
         before = held()
-        open_and_close(source, 50)
+        open_and_close(source, close, 50)
         return [later - earlier for earlier, later in zip(before, held(), strict=True)]
 
     widgets_before = page.evaluate(KERNEL, COUNT)
-    plain_listeners, plain_heap = growth(PLAIN)
-    listeners, heap = growth(FRESH)
+    plain_listeners, plain_heap = growth(PLAIN, CLOSE_ALL)
+    listeners, heap = growth(FRESH, "again.close()")
     assert page.evaluate(KERNEL, COUNT) == widgets_before
     assert listeners <= plain_listeners + 10
     assert heap <= plain_heap + 50 * 150_000  # the weights of one decoder alone take 1.3 MB

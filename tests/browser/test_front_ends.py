@@ -20,7 +20,8 @@ def test_notebook_7(tmp_path, page):
     with serving(tmp_path, "notebook", *JUPYTER_OPTIONS) as server:
         page.goto(f"{server.address}/notebooks/notebooks/explorers.ipynb")
         page.locator(".jp-Notebook").wait_for()
-        page.wait_for_timeout(8000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        page.wait_for_timeout(8000)  # until the menu is ready, too
         page.get_by_role("menuitem", name="Run").click()
         page.get_by_text("Run All Cells", exact=True).click()
         explores(page)
