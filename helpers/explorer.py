@@ -90,6 +90,18 @@ class Choice(widgets.ToggleButtons):
     index = traitlets.Int(None, allow_none=True).tag(**HEARD)
 
 
+class Selected(widgets.Stack):
+    """Shows the one of its children that a control selects; the two are linked in the front end."""
+
+    def __init__(self, control, children):
+        super().__init__(children, selected_index=0)
+        self.link = widgets.jslink((control, "index"), (self, "selected_index"))
+
+    def close(self):
+        self.link.close()
+        super().close()
+
+
 class Explorer(widgets.Box):
     """An explorer in a notebook. ``close()`` gives back all that it holds, in Python and in the page."""
 
@@ -290,23 +302,14 @@ def choose(pictures: dict[str, plots.Picture], description: str) -> widgets.Widg
         description: what the names are values of.
     """
     slider = widgets.SelectionSlider(options=list(pictures), description=description)
-    return widgets.VBox(
-        [slider, _stack(slider, [widgets.HTML(picture.html()) for picture in pictures.values()])]
-    )
-
-
-def _stack(selection, pages):
-    """Show the page that a control selects; the two are linked in the front end."""
-    stack = widgets.Stack(pages, selected_index=0)
-    widgets.jslink((selection, "index"), (stack, "selected_index"))
-    return stack
+    return widgets.VBox([slider, Selected(slider, [widgets.HTML(p.html()) for p in pictures.values()])])
 
 
 def _folded(sliders, description):
     """Buttons that fold sliders away, and out again."""
     buttons = widgets.ToggleButtons(options=["folded", "shown"], description=description)
     buttons.style.button_width = "5em"
-    return [buttons, _stack(buttons, [widgets.VBox(), widgets.VBox(sliders)])]
+    return [buttons, Selected(buttons, [widgets.VBox(), widgets.VBox(sliders)])]
 
 
 def _check(model):
