@@ -401,4 +401,4 @@ def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
     listeners, heap = growth(FRESH, "again.close()")
     assert page.evaluate(KERNEL, COUNT) == widgets_before
     assert listeners <= plain_listeners + 10
-    assert heap <= plain_heap + 50 * 150_000  # the weights of one decoder alone take 1.3 MB
+    assert heap <= plain_heap + 50 * 20_000  # the weights of one decoder alone take 1.3 MB
