@@ -574,12 +574,15 @@ function buildWalk(point, move, realDigit, signal) {
 // ----------------------------------------------------------------- rows of draws around centers
 
 const DRAWS = 8;
+const BUDGET = 8; // milliseconds of decoding in a frame; four models take some 40 for all their draws
 
 function renderDraws({ model, decoders, content, el, signal }) {
   const { dim, title } = content;
   const guessers = content.rows.map(({ codes, labels }) => buildGuesser(halves(codes), bytes(labels), dim));
   const [words, say] = spoken(signal, "explorer-unseen");
   let noise = Array.from({ length: DRAWS }, () => normals(dim));
+  let [column, stale, frame] = [0, 0, 0];
+  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
 
   const table = element("div", { className: "explorer-rows" });
   const canvases = content.rows.map(({ name }) => {
@@ -600,18 +603,34 @@ function renderDraws({ model, decoders, content, el, signal }) {
       const ink = bytes(content.originals).subarray(choice * PIXELS, (choice + 1) * PIXELS);
       paintDigit(original, Float32Array.from(ink, (value) => value / 255));
     }
-    const guesses = content.rows.map((row, r) => {
-      const { center, spread } = row.places[Math.min(choice, row.places.length - 1)];
-      const points = noise.map((draw) => draw.map((value, i) => center[i] + model.get("scale") * spread[i] * value));
-      points.forEach((point, i) => paintDigit(canvases[r], decoders[r](point), i));
-      return () => {
-        const read = points.map((point) => guessers[r](point));
-        const text = read.map(({ digit, share, far }) => (far || share < 0.6 ? "unclear" : digit)).join(", ");
-        canvases[r].setAttribute("aria-label", `${row.name}: ${text}`);
-        return `${row.name}: ${text}`;
-      };
-    });
-    say(() => guesses.map((read) => read()).join(". "));
+    stale = DRAWS;
+    if (!frame) paint();
+    say(() => content.rows.map(inShort).join(". "));
+  }
+
+  /** Where draw number `i` of row `r` lies now. */
+  function pointOf(r, i) {
+    const { places } = content.rows[r];
+    const { center, spread } = places[Math.min(model.get("choice"), places.length - 1)];
+    return noise[i].map((value, j) => center[j] + model.get("scale") * spread[j] * value);
+  }
+
+  /** Paint stale columns, one after the other in a circle, so that none waits forever while the hand moves. */
+  function paint() {
+    const end = performance.now() + BUDGET;
+    do {
+      canvases.forEach((canvas, r) => paintDigit(canvas, decoders[r](pointOf(r, column)), column));
+      column = (column + 1) % DRAWS;
+      stale--;
+    } while (stale && performance.now() < end);
+    frame = stale && requestAnimationFrame(paint);
+  }
+
+  function inShort({ name }, r) {
+    const read = noise.map((_, i) => guessers[r](pointOf(r, i)));
+    const text = read.map(({ digit, share, far }) => (far || share < 0.6 ? "unclear" : digit)).join(", ");
+    canvases[r].setAttribute("aria-label", `${name}: ${text}`);
+    return `${name}: ${text}`;
   }
 
   const again = button(title, signal, () => {

@@ -206,7 +206,8 @@ class Explored:
         return [float(text.replace("\N{MINUS SIGN}", "-")) for text in readouts]
 
     def pixels(self, row=-1):
-        """The pixels of a row of digits, as shades from 0 to 255, row by row."""
+        """The pixels of a row of digits, as shades from 0 to 255, row by row, once all are painted."""
+        self.page.wait_for_timeout(200)
         return self.digits.nth(row).evaluate(
             """canvas => {
                 const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
