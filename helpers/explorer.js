@@ -78,7 +78,7 @@ async function decoderOf(widget) {
 const NEIGHBORS = 10;
 
 /** A function from latents to a rough guess of the digit, by a vote of the nearest codes. */
-export function buildGuesser(codes, labels, dim) {
+function buildGuesser(codes, labels, dim) {
   const count = labels.length;
   const nearest = (point) => {
     const distances = Array.from({ length: count }, (_, i) => {
@@ -108,7 +108,7 @@ export function buildGuesser(codes, labels, dim) {
 
 const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 
-export function inWords({ digit, rival, share, far }) {
+function inWords({ digit, rival, share, far }) {
   if (far) return `far from all codes, nearest to ${named(digit)}`;
   if (share >= 0.9) return `${named(digit)}, sure`;
   if (share >= 0.6) return `probably ${named(digit)}`;

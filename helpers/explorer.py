@@ -434,7 +434,7 @@ def _point_explorer(model, content, sliders, draw, controls, buttons=None):
     linked = {name: (slider, "value") for name, slider in zip(content["names"], sliders, strict=True)}
     numbers = {name: traitlets.Float().tag(**HEARD) for name in linked}
     page = _page([model], content, type("Page", (Page,), numbers))
-    return _assembled(page, linked, draw, controls, buttons or {})
+    return _assembled(page, linked, draw, controls, buttons)
 
 
 def _assembled(page, linked, draw, controls, buttons=None):
