@@ -16,6 +16,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
+from torch import Tensor, nn
 
 from helpers import data, losses, training
 from helpers.data import DamagedFileError
@@ -23,8 +24,9 @@ from helpers.models import Autoencoder
 
 FOLDER = Path(__file__).parent / "assets" / "checkpoints"
 SAMPLING_DIM, MAP_DIM = 12, 2  # to sample from, to look at
-WIDTH = {SAMPLING_DIM: 512, MAP_DIM: 256}
-EPOCHS = {SAMPLING_DIM: {1: 4, 2: 4, 3: 4, 4: 100}, MAP_DIM: {1: 4, 2: 30, 3: 30, 4: 30}}
+WIDTH = {SAMPLING_DIM: 384, MAP_DIM: 192}
+LIVE = training.EPOCHS
+EPOCHS = {SAMPLING_DIM: {1: LIVE, 2: LIVE, 3: LIVE, 4: 100}, MAP_DIM: {1: LIVE, 2: 30, 3: 30, 4: 30}}
 
 
 def load(chapter: int, latent_dim: int = SAMPLING_DIM) -> Autoencoder:
@@ -44,7 +46,9 @@ def load(chapter: int, latent_dim: int = SAMPLING_DIM) -> Autoencoder:
             f"to 4, latent_dim is {SAMPLING_DIM} or {MAP_DIM}."
         )
     model = Autoencoder(latent_dim, WIDTH[latent_dim])
-    model.load_state_dict(_read(_path(chapter, latent_dim)))
+    model.load_state_dict(
+        read(_path(chapter, latent_dim), rebuild=f"python -m helpers.checkpoints {chapter}")
+    )
     return model
 
 
@@ -57,37 +61,42 @@ def rebuild(chapter: int, latent_dim: int) -> None:
     history = training.fit(model, losses.STAGES[chapter], images, epochs=epochs)
     if not history or history[-1]["epoch"] < epochs:
         raise KeyboardInterrupt("A half-trained model does not replace a finished one.")
-    _write(model, _path(chapter, latent_dim))
+    write(model, _path(chapter, latent_dim))
 
 
 def _path(chapter, latent_dim):
     return FOLDER / f"chapter{chapter}_latent{latent_dim}.safetensors"
 
 
-def _write(model, path):
-    """Write weights in half precision, with their checksum, and rename into place."""
+def write(model: nn.Module, path: Path) -> None:
+    """Write a model's weights in half precision, with their checksum, and rename into place."""
     weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_bytes(safetensors.torch.save(weights, metadata={"sha256": _sha256(weights)}))
     os.replace(unfinished, path)
 
 
-def _read(path):
+def read(path: Path, rebuild: str) -> dict[str, Tensor]:
+    """Return the weights that ``write`` wrote, by name.
+
+    Raises:
+        DamagedFileError: the file is missing or damaged; says how to restore it, or to ``rebuild`` it.
+    """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             expected = file.metadata()["sha256"]
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, safetensors.SafetensorError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, error, rebuild) from error
     if _sha256(weights) != expected:
-        raise _damaged(path, "its checksum does not match")
+        raise _damaged(path, "its checksum does not match", rebuild)
     return weights
 
 
-def _damaged(path, problem):
+def _damaged(path, problem, rebuild):
     return DamagedFileError(
         f"{path} is missing or damaged ({problem}). To restore it, run `git checkout -- {path.name}` "
-        f"in {path.parent}, install the course again, or train it anew: `python -m helpers.checkpoints`."
+        f"in {path.parent}, install the course again, or train it anew: `{rebuild}`."
     )
 
 

@@ -25,7 +25,6 @@ from helpers import metrics, plots
 from helpers.models import Autoencoder
 
 STEPS = 250  # at least, from one end of a slider to the other
-IDLE_SHARE = 0.01  # a number that changes the picture by less than this share of the largest is idle
 MOST_SLIDERS = 64
 MAP_CODES, GUESS_CODES, PLAIN_CODES = 5000, 1000, 500  # what each can carry without growing slow
 DRAWS = 8
@@ -192,7 +191,7 @@ def explore_numbers(model: Autoencoder, images: Tensor, labels: Tensor) -> widge
     images, labels = _paired(images, labels, GUESS_CODES)
     codes = model.encode(images)
     used = metrics.usage(model, images)
-    idle = used < IDLE_SHARE * used.max()
+    idle = metrics.idle(used)
     order = used.argsort(descending=True).tolist()
     reach = max(4.0, codes.abs().max().item())
     sliders = [_slider(f"number {i + 1}", -reach, reach) for i in range(model.latent_dim)]

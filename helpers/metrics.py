@@ -1,9 +1,224 @@
-"""Numbers for what the pictures show: how good samples and maps are."""
+"""Numbers for what the pictures show: how good samples and maps are.
+
+Samples are compared with real digits in the features that the digit judge sees (``judge.py``). Libraries
+know these metrics, too, and the tests compare with them, but they do not fit in here: torchmetrics feeds
+images through a network of its own choice and takes seconds to import; prdc holds three tables of all
+distances at once, 2.4 GB for 10,000 samples, more than a workshop's computer has.
+"""
+
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from helpers import data
+from helpers.judge import Verdict, judge
 from helpers.models import Autoencoder, as_batch
+
+Scores = dict[str, dict[str, float]]
+SAMPLES = 10_000
+WALKS = 1000
+SURE = 0.9
+IDLE = 0.01
+SMALL_STEP = 0.4
+
+
+def scores(model: Autoencoder, images: Tensor, seed: int = 0) -> Scores:
+    """Score 10,000 samples of both samplers, ``"blind"`` and ``"fitted"``; see ``score``.
+
+    Args:
+        model: whose samples to score.
+        images: whose codes the fitted sampler has measured; see ``models.as_batch``.
+        seed: of the samples.
+    """
+    return {
+        "blind": score(model.sample(SAMPLES, seed)),
+        "fitted": score(model.sample_fitted(images, SAMPLES, seed)),
+    }
+
+
+def score(images: Tensor) -> dict[str, float]:
+    """Compare samples with the 10,000 test digits of MNIST, by the name of the metric.
+
+    Args:
+        images: 10,000 samples, see ``models.as_batch``. Fewer score worse, only because they are fewer.
+    """
+    samples, digits = judge(images), test_digits()
+    density, coverage = density_and_coverage(samples.features, digits.features)
+    return {
+        "recognizable": recognizable(samples.probabilities),
+        "Fréchet distance": frechet_distance(samples.features, digits.features),
+        "coverage": coverage,
+        "density": density,
+        "diversity": diversity(samples.probabilities),
+    }
+
+
+@cache
+def real_digits() -> dict[str, float]:
+    """Score 10,000 training digits beside the test digits: as good as samples can get."""
+    return score(data.load_mnist("train")[0][:SAMPLES])
+
+
+@cache
+def test_digits() -> Verdict:
+    """What the judge says of MNIST's test digits."""
+    return judge(data.load_mnist("test")[0])
+
+
+def recognizable(probabilities: Tensor) -> float:
+    """The share of images on which the judge settles, with a probability over 0.9 for one digit.
+
+    Args:
+        probabilities: (N, 10), see ``judge.Verdict``.
+    """
+    return (_distributions(probabilities).amax(dim=1) > SURE).double().mean().item()
+
+
+def diversity(probabilities: Tensor) -> float:
+    """How many of the ten digits there are: 10 if all are equally frequent, 1 if there is only one.
+
+    It is the exponential of the entropy of the judged digits.
+
+    Args:
+        probabilities: (N, 10), see ``judge.Verdict``.
+    """
+    return torch.special.entr(_distributions(probabilities).mean(dim=0)).sum().exp().item()
+
+
+def _distributions(probabilities):
+    probabilities = probabilities.double()
+    good = probabilities.dim() == 2 and probabilities.shape[1] == 10 and len(probabilities)
+    if not good or probabilities.min() < 0 or not ((probabilities.sum(dim=1) - 1).abs() < 1e-4).all():
+        raise ValueError(
+            f"Probabilities of shape {tuple(probabilities.shape)} are not what was expected: (N, 10), "
+            "each row from 0 up with a sum of 1. Pass what the judge returns as probabilities."
+        )
+    return probabilities
+
+
+def frechet_distance(samples: Tensor, references: Tensor) -> float:
+    """How far two clouds of features are apart: 0 for the same cloud.
+
+    Each cloud is summed up by its middle and its covariance, and compared as if it were a Gaussian (D. C.
+    Dowson and B. V. Landau, The Fréchet distance between multivariate normal distributions, 1982; used
+    on samples by M. Heusel et al., GANs Trained by a Two Time-Scale Update Rule, 2017). It notices
+    samples that are blurred, all alike, or otherwise unlike the references as a whole, but not whether
+    a single sample is a digit.
+
+    Args:
+        samples, references: (N, features) and (M, features), at least two of each.
+
+    Raises:
+        ValueError: the clouds are not of that kind.
+    """
+    ours, theirs = _clouds(samples, references)
+    values, vectors = torch.linalg.eigh(theirs.T.cov())
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    overlap = torch.linalg.eigvalsh(root @ ours.T.cov() @ root).clamp(min=0).sqrt().sum()
+    shift = (ours.mean(dim=0) - theirs.mean(dim=0)).square().sum()
+    return (shift + ours.var(dim=0).sum() + theirs.var(dim=0).sum() - 2 * overlap).clamp(min=0).item()
+
+
+def density_and_coverage(samples: Tensor, references: Tensor, neighbors: int = 5) -> tuple[float, float]:
+    """How densely samples lie among references, and what share of the references they reach.
+
+    A ball around each reference reaches to its fifth nearest fellow. Coverage is the share of balls
+    with a sample inside, 0 to 1. Density is the number of balls that a sample lies in, as a share of
+    five: 1 for samples just like the references, more where they crowd. (M. F. Naeem et al., Reliable
+    Fidelity and Diversity Metrics for Generative Models, 2020.)
+
+    Args:
+        samples, references: (N, features) and (M, features), at least two of each.
+        neighbors: which of its fellows a ball reaches to.
+
+    Raises:
+        ValueError: the clouds are not of that kind, or there are too few references.
+    """
+    _clouds(samples, references)
+    if not 1 <= neighbors < len(references):
+        raise ValueError(f"{len(references)} references have no {neighbors} nearest fellows each.")
+    hits, reached = 0, 0
+    for part, radii in zip(references.split(500), _radii(references, neighbors).split(500), strict=True):
+        inside = torch.cdist(part, samples) < radii
+        hits += inside.sum().item()
+        reached += inside.any(dim=1).sum().item()
+    return hits / (neighbors * len(samples)), reached / len(references)
+
+
+@lru_cache(maxsize=1)  # of the test digits, as a rule
+def _radii(references, neighbors):
+    parts = (torch.cdist(part, references) for part in references.split(500))
+    return torch.cat([part.topk(neighbors + 1, largest=False).values[:, -1:] for part in parts])
+
+
+def _clouds(samples, references):
+    """Return two clouds of points in double precision, or say what is wrong with them."""
+    for name, cloud in {"samples": samples, "references": references}.items():
+        if cloud.dim() != 2 or len(cloud) < 2 or cloud.shape[1] != references.shape[-1]:
+            raise ValueError(
+                f"The samples have shape {tuple(samples.shape)}, the references "
+                f"{tuple(references.shape)}; expected (N, features) and (M, features), two or more of each."
+            )
+        if not cloud.isfinite().all():
+            raise ValueError(f"The {name} hold NaN or infinite numbers.")
+    return samples.double(), references.double()
+
+
+def distance_from_normal(points: Tensor) -> float:
+    """How far a cloud of latents is from the one that blind draws form: the Fréchet distance to N(0, I).
+
+    Args:
+        points: (N, latent_dim), at least two.
+    """
+    points, _ = _clouds(points, points)
+    widths = torch.linalg.eigvalsh(points.T.cov()).clamp(min=0).sqrt()
+    return (points.mean(dim=0).square().sum() + (widths - 1).square().sum()).item()
+
+
+def jump(model: Autoencoder, images: Tensor, step: float = SMALL_STEP, seed: int = 0) -> float:
+    """How far a decoded picture jumps for a small latent step, as a share of the way to another digit.
+
+    The step is small beside blind draws, whose standard deviation is 1, not beside the codes: where codes
+    are packed closely, the same step goes further.
+
+    Args:
+        model: encodes and decodes.
+        images: where to start from, at least two; see ``models.as_batch``.
+        step: the standard deviation of the step along each latent number.
+        seed: of the steps.
+    """
+    codes = model.encode(images)
+    noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
+    pictures, moved = model.decode(codes), model.decode(codes + step * noise)
+    change = (moved - pictures).flatten(1).norm(dim=1).mean()
+    to_another = (pictures.roll(1, dims=0) - pictures).flatten(1).norm(dim=1).mean()
+    return (change / to_another.clamp(min=1e-12)).item()
+
+
+def recognizable_on_walks(model: Autoencoder, images: Tensor, steps: int = 10) -> float:
+    """The share of recognizable pictures on straight walks from each image's code to the next one's.
+
+    Args:
+        model: encodes and decodes.
+        images: at least two; see ``models.as_batch``.
+        steps: pictures on each walk, the two ends left out.
+    """
+    codes = model.encode(images)
+    way = torch.linspace(0, 1, steps + 2)[1:-1, None, None]
+    latents = torch.lerp(codes, codes.roll(1, dims=0), way).flatten(0, 1)  # (steps * N, latent_dim)
+    return recognizable(judge(model.decode(latents)).probabilities)
+
+
+def floor(images: Tensor) -> float:
+    """What a perfect copy would still cost, in nats per digit: gray pixels are never predicted for free.
+
+    Args:
+        images: see ``models.as_batch``.
+    """
+    pixels = as_batch(images)
+    return (F.binary_cross_entropy(pixels, pixels, reduction="sum") / len(pixels)).item()
 
 
 def usage(model: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
@@ -30,6 +245,15 @@ def usage(model: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
     return torch.stack(changes)
 
 
+def idle(used: Tensor) -> Tensor:
+    """Which latent numbers matter less than a hundredth of the most important one, (latent_dim,).
+
+    Args:
+        used: what ``usage`` returns.
+    """
+    return used <= IDLE * used.max()
+
+
 def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> float:
     """The share of the nearest codes that belong to the same digit, 0 to 1; 0.1 is chance.
 
@@ -43,27 +267,3 @@ def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> fl
         nearest = torch.cdist(part, codes).topk(neighbors + 1, largest=False).indices[:, 1:]
         same.append((labels[nearest] == own[:, None]).float().mean(dim=1))
     return torch.cat(same).mean().item()
-
-
-def frechet_distance(images: Tensor, references: Tensor) -> float:
-    """How far two sets of images are apart as two clouds of pixels: 0 for the same cloud.
-
-    Each set is summed up by its average image and by how its pixels vary together; the distance is
-    the one between two Gaussians of that kind (D. C. Dowson and B. V. Landau, The Fréchet distance
-    between multivariate normal distributions, 1982). It notices samples that are blurred, all alike,
-    or otherwise unlike the references as a whole, but not whether a single sample is a digit. Libraries
-    compute it on the features of large networks for photographs, which do not fit these digits.
-
-    Args:
-        images, references: at least two of each; see ``models.as_batch``.
-    """
-    ours, theirs = as_batch(images).flatten(1).double(), as_batch(references).flatten(1).double()
-    root = _square_root(theirs.T.cov())
-    overlap = torch.linalg.eigvalsh(root @ ours.T.cov() @ root).clamp(min=0).sqrt().sum()
-    spread = ours.var(dim=0).sum() + theirs.var(dim=0).sum() - 2 * overlap
-    return ((ours.mean(dim=0) - theirs.mean(dim=0)).square().sum() + spread).item()
-
-
-def _square_root(covariance):
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T

@@ -1,11 +1,17 @@
 """One encoder and one decoder, shared by all four stages of the course."""
 
+from functools import cache
+from pathlib import Path
+
+import safetensors.torch
 import torch
 from torch import nn
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
 AVERAGE_PIXEL, PIXEL_SPREAD = 0.1307, 0.3081  # mean and standard deviation over MNIST's training set
+AVERAGE_DIGIT = Path(__file__).parent / "assets" / "average_digit.safetensors"  # of that set, uint8 (28, 28)
+ENCODER_DEPTH, DECODER_DEPTH = 2, 5  # a deep decoder samples better, a deep encoder does not
 
 
 def as_batch(images: torch.Tensor) -> torch.Tensor:
@@ -35,13 +41,22 @@ def as_batch(images: torch.Tensor) -> torch.Tensor:
     return images.float().reshape(-1, *IMAGE_SHAPE)
 
 
-def hidden_layers(inputs: int, width: int) -> nn.Sequential:
-    """Three fully connected layers of ``width`` units, each followed by a SiLU."""
-    layers = [nn.Linear(inputs, width), nn.Linear(width, width), nn.Linear(width, width)]
+def hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
+    """Fully connected layers of ``width`` units, ``depth`` of them, each followed by a SiLU."""
+    layers = [nn.Linear(width if i else inputs, width) for i in range(depth)]
     for layer in layers[1:]:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # (He et al., 2015)
         nn.init.zeros_(layer.bias)
     return nn.Sequential(*(part for layer in layers for part in (layer, nn.SiLU())))
+
+
+@cache
+def average_digit() -> torch.Tensor:
+    """The average of all 60,000 training digits, from 0 to 1, (784,).
+
+    The file holds ``images.float().mean(dim=0).round()``, as bytes.
+    """
+    return safetensors.torch.load_file(AVERAGE_DIGIT)["average_digit"].flatten() / 255
 
 
 class Encoder(nn.Module):
@@ -52,7 +67,7 @@ class Encoder(nn.Module):
 
     def __init__(self, latent_dim: int, width: int):
         super().__init__()
-        self.hidden = hidden_layers(PIXELS, width)
+        self.hidden = hidden_layers(PIXELS, width, ENCODER_DEPTH)
         self.code = nn.Linear(width, latent_dim)
         self.log_size = nn.Linear(width, latent_dim)
 
@@ -64,13 +79,18 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From latents to images, as logits: a sigmoid turns them into pixels from 0 to 1."""
+    """From latents to images, as logits: a sigmoid turns them into pixels from 0 to 1.
+
+    A new decoder paints the average digit, so that training need not begin with the white margins.
+    """
 
     def __init__(self, latent_dim: int, width: int):
         super().__init__()
         self.latent_dim = latent_dim
-        self.hidden = hidden_layers(latent_dim, width)
+        self.hidden = hidden_layers(latent_dim, width, DECODER_DEPTH)
         self.pixels = nn.Linear(width, PIXELS)
+        with torch.no_grad():
+            self.pixels.bias.copy_(average_digit().logit(eps=0.01))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         """Return logits (N, 1, 28, 28) for latents (N, latent_dim), or a ValueError for other shapes."""
@@ -96,7 +116,7 @@ class Autoencoder(nn.Module):
         ValueError: latent_dim is not a positive whole number.
     """
 
-    def __init__(self, latent_dim: int = 12, width: int = 512):
+    def __init__(self, latent_dim: int = 12, width: int = 384):
         super().__init__()
         if not isinstance(latent_dim, int) or latent_dim < 1:
             raise ValueError(f"latent_dim must be a whole number from 1 up, not {latent_dim!r}.")
@@ -134,9 +154,31 @@ class Autoencoder(nn.Module):
         The same rule at every stage: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
-        return self.decode(torch.randn(n, self.latent_dim, generator=generator))
+        return self.decode(torch.randn(n, self.latent_dim, generator=_generator(seed)))
+
+    def sample_fitted(self, images: torch.Tensor, n: int, seed: int | None = None) -> torch.Tensor:
+        """Decode ``n`` draws from a Gaussian with the middle and covariance of the codes of ``images``.
+
+        Unlike ``sample`` it knows where this model's codes are, because it has measured them.
+
+        Args:
+            images: at least two; see ``as_batch``.
+            n: how many images (n, 1, 28, 28) to return.
+            seed: of the draws.
+        """
+        if len(images) < 2:
+            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
+        codes = torch.cat([self.encode(part) for part in images.split(10_000)]).double()
+        values, vectors = torch.linalg.eigh(codes.T.cov())  # also where a latent number is idle
+        root = vectors * values.clamp(min=0).sqrt()
+        noise = torch.randn(n, self.latent_dim, generator=_generator(seed), dtype=torch.double)
+        return self.decode(codes.mean(dim=0) + noise @ root.T)
+
+
+def _generator(seed):
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator

@@ -17,6 +17,7 @@ from matplotlib import style
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from pandas import DataFrame
 from torch import Tensor, linspace, meshgrid, stack, tensor
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
@@ -25,6 +26,12 @@ DASHES = ("-", "--", ":", "-.")
 SCREEN_DPI = 100
 MAP_MARGIN = 0.04  # share of codes on each side that may lie beyond the edge of a map
 FONT_SIZE = 12
+SHOWN = ("Fréchet distance", "recognizable", "coverage")
+SAMPLERS = {
+    "blind": {"color": "C0", "marker": "o", "shift": -0.1},
+    "fitted": {"color": "C1", "marker": "s", "shift": 0.1},
+}
+Scores = dict[str, dict[str, float]]
 
 
 class Picture(Figure):
@@ -240,6 +247,52 @@ def lines(curves: dict[str, Tensor], x: Tensor, xlabel: str, ylabel: str) -> Pic
         axes.plot(x.numpy(), values.numpy(), dash, linewidth=2, label=name)
     _legend_above(axes)
     return figure
+
+
+def ladder(results: DataFrame, yours: dict[int, Scores] | None = None) -> Picture:
+    """Draw how the samples of each stage score: the median of all trainings, and a line from worst to best.
+
+    Args:
+        results: what ``ladder.results`` returns, or a part of it. Each size of latent space gets a row.
+        yours: stage to the ``metrics.scores`` of a model of one's own, drawn as stars.
+    """
+    dims = sorted(results["latent_dim"].unique(), reverse=True)
+    figure = Picture(11, 3.3 * len(dims))
+    medians = []
+    for row, dim in zip(figure.subplots(len(dims), len(SHOWN), squeeze=False), dims, strict=True):
+        for axes, metric in zip(row, SHOWN, strict=True):
+            found = results[(results["latent_dim"] == dim) & (results["metric"] == metric)]
+            for sampler, look in SAMPLERS.items():
+                numbers = found[found["sampler"] == sampler].groupby("stage")["value"]
+                _intervals(axes, numbers.agg(["min", "median", "max"]), look, sampler)
+                medians.append(f"{metric}, {dim} numbers, {sampler}: {numbers.median().round(2).to_list()}")
+            _stars(axes, metric, yours or {})
+            axes.set(
+                xlabel="chapter", xlim=(0.5, 4.5), xticks=range(1, 5), ylabel=f"{metric} ({dim} numbers)"
+            )
+            axes.set_ylim(0, None if metric == "Fréchet distance" else 1)
+    names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*names, fontsize=FONT_SIZE, loc="outside upper left", ncols=3, frameon=False)
+    figure.alt = "How samples score, medians from the first chapter to the last. " + "; ".join(medians)
+    return figure
+
+
+def _intervals(axes, values, look, name):
+    below, above = values["median"] - values["min"], values["max"] - values["median"]
+    places = values.index + look["shift"]
+    axes.errorbar(
+        places, values["median"], (below, above), fmt=look["marker"], color=look["color"], capsize=4
+    )
+    axes.plot([], [], look["marker"], color=look["color"], label=name)
+
+
+def _stars(axes, metric, yours):
+    for stage, scores in yours.items():
+        for sampler, look in SAMPLERS.items():
+            place = stage + look["shift"]
+            axes.plot(place, scores[sampler][metric], "*", markersize=14, color=look["color"], mec="black")
+    if yours:
+        axes.plot([], [], "*", markersize=14, color="white", mec="black", label="yours")
 
 
 def loss_curve(history: list[dict[str, float]]) -> Picture:

@@ -12,6 +12,9 @@ from helpers.models import Autoencoder, as_batch
 
 Terms = dict[str, Tensor]
 History = list[dict[str, float]]
+EPOCHS = 5
+# Over all epochs. Without it chapter 2's codes shrink until chapter 1 samples better.
+WEIGHT_DECAY = 1.4
 REPORTS_PER_EPOCH = 10
 
 
@@ -20,7 +23,7 @@ def fit(
     loss: Callable[[Autoencoder, Tensor], Terms | Tensor],
     images: Tensor,
     *,
-    epochs: int = 4,
+    epochs: int = EPOCHS,
     batch_size: int = 256,
     peak_lr: float = 4e-3,
     seed: int = 0,
@@ -39,7 +42,8 @@ def fit(
         epochs: how often to go through all images.
         batch_size: images for each step.
         peak_lr: the highest learning rate of the one-cycle schedule (L. N. Smith and N. Topin,
-            Super-convergence, 2018).
+            Super-convergence, 2018) for AdamW (I. Loshchilov and F. Hutter, Decoupled Weight Decay
+            Regularization, 2019).
         seed: of the order of the images and of any noise in the loss.
         watch: called with the history after every epoch, for example ``plots.live_loss()``.
 
@@ -60,7 +64,8 @@ def fit(
     torch.manual_seed(seed)
     model.to(device).train()
     images = images.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, fused=True)
+    decay = WEIGHT_DECAY / max(epochs, EPOCHS)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, weight_decay=decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
     progress = Progress(epochs, steps, watch)
     last_good = finite_weights(model)

@@ -92,8 +92,8 @@ def test_an_interrupt_leaves_the_shipped_model_alone(folder, train_set, monkeypa
 def test_weights_survive_half_precision(folder):
     torch.manual_seed(0)
     model = Autoencoder(latent_dim=2, width=8)
-    checkpoints._write(model, folder / "model.safetensors")
-    for name, value in checkpoints._read(folder / "model.safetensors").items():
+    checkpoints.write(model, folder / "model.safetensors")
+    for name, value in checkpoints.read(folder / "model.safetensors", rebuild="").items():
         assert torch.allclose(value.float(), model.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 

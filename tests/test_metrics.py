@@ -1,10 +1,176 @@
 """Every measure, against a case whose answer is known."""
 
+import math
+
+import prdc
 import pytest
 import torch
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from helpers import metrics
+from helpers.judge import judge
 from helpers.models import Autoencoder
+
+
+class CollapsedModel(Autoencoder):
+    """Decodes everything alike."""
+
+    def __init__(self):
+        super().__init__(latent_dim=3, width=16)
+        with torch.no_grad():
+            self.decoder.pixels.weight.zero_()
+
+
+class AsGiven(torch.nn.Identity):
+    """Lets torchmetrics take features for images."""
+
+    num_features = 5
+
+
+def cloud(mean, deviations, n=1000):
+    """Points whose mean and covariance are not nearly but exactly as given."""
+    points = torch.randn(n, len(mean), dtype=torch.double)
+    points = points - points.mean(dim=0)
+    white = points @ torch.linalg.inv(torch.linalg.cholesky(points.T.cov())).T
+    return white * torch.tensor(deviations) + torch.tensor(mean)
+
+
+@pytest.fixture
+def correlated():
+    torch.manual_seed(0)
+    return torch.randn(300, 5) @ torch.randn(5, 5), 0.5 + torch.randn(400, 5) @ torch.randn(5, 5)
+
+
+def test_frechet_distance_of_two_gaussians_is_the_closed_form():
+    ours, theirs = cloud([0.0, 0.0, 0.0], [1.0, 1.0, 1.0]), cloud([3.0, 0.0, -1.0], [2.0, 0.5, 1.0], n=700)
+    expected = 3**2 + 1**2 + (2 - 1) ** 2 + (0.5 - 1) ** 2
+    assert metrics.frechet_distance(ours, theirs) == pytest.approx(expected)
+    assert metrics.frechet_distance(ours, ours) == pytest.approx(0, abs=1e-6)
+
+
+def test_frechet_distance_agrees_with_torchmetrics(correlated):
+    theirs = FrechetInceptionDistance(feature=AsGiven()).set_dtype(torch.double)
+    theirs.update(correlated[0].double(), real=False)
+    theirs.update(correlated[1].double(), real=True)
+    assert metrics.frechet_distance(*correlated) == pytest.approx(theirs.compute().item(), rel=1e-4)
+
+
+def test_density_and_coverage_agree_with_prdc(correlated):
+    samples, references = correlated
+    theirs = prdc.compute_prdc(references.numpy(), samples.numpy(), nearest_k=5)
+    density, coverage = metrics.density_and_coverage(samples, references)
+    assert density == pytest.approx(theirs["density"], abs=2e-3)  # a pair at the very edge
+    assert coverage == pytest.approx(theirs["coverage"], abs=3e-3)
+
+
+def test_a_set_covers_itself(correlated):
+    density, coverage = metrics.density_and_coverage(correlated[0], correlated[0])
+    assert coverage == 1
+    assert density == pytest.approx(1)
+
+
+def test_samples_that_are_all_alike_cover_next_to_nothing(correlated):
+    alike = correlated[1][:1].expand(400, 5)
+    assert metrics.density_and_coverage(alike, correlated[1])[1] < 0.05
+    assert metrics.density_and_coverage(correlated[1] + 1000, correlated[1]) == (0, 0)
+
+
+def test_recognizable_and_diversity_of_known_verdicts():
+    sure, unsure = torch.eye(10), torch.full((10, 10), 0.1)
+    assert metrics.recognizable(sure) == 1
+    assert metrics.recognizable(unsure) == 0
+    assert metrics.recognizable(torch.cat([sure, unsure])) == 0.5
+    assert metrics.diversity(sure) == pytest.approx(10)
+    assert metrics.diversity(sure[:1].expand(50, 10)) == pytest.approx(1)
+    assert metrics.diversity(sure[:5]) == pytest.approx(5)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: metrics.recognizable(torch.randn(5, 10)), "a sum of 1"),
+        (lambda: metrics.recognizable(torch.eye(3)), r"expected: \(N, 10\)"),
+        (lambda: metrics.diversity(torch.rand(10)), r"expected: \(N, 10\)"),
+        (lambda: metrics.diversity(torch.ones(0, 10)), r"shape \(0, 10\)"),
+        (lambda: metrics.frechet_distance(torch.rand(5, 3), torch.rand(5, 4)), r"expected \(N, features\)"),
+        (lambda: metrics.frechet_distance(torch.rand(1, 3), torch.rand(5, 3)), "two or more"),
+        (
+            lambda: metrics.frechet_distance(torch.full((5, 3), math.nan), torch.rand(5, 3)),
+            "samples hold NaN",
+        ),
+        (lambda: metrics.density_and_coverage(torch.rand(5, 3), torch.rand(5, 3)), "no 5 nearest"),
+        (lambda: metrics.distance_from_normal(torch.rand(3)), r"expected \(N, features\)"),
+        (lambda: metrics.score(torch.rand(0, 28, 28)), "nothing to judge"),
+        (lambda: metrics.score(torch.rand(1, 28, 28)), "two or more"),
+        (lambda: metrics.score(torch.rand(5, 14, 14)), "expected .N, 28, 28"),
+    ],
+)
+def test_nonsense_is_refused_in_words(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_real_digits_score_nearly_as_well_as_can_be():
+    scores = metrics.real_digits()
+    assert scores["recognizable"] > 0.97
+    assert scores["Fréchet distance"] < 0.5
+    assert scores["coverage"] > 0.9
+    assert scores["density"] == pytest.approx(1, abs=0.15)
+    assert scores["diversity"] > 9.9
+
+
+def test_a_collapsed_model_scores_as_badly_as_it_should(test_set):
+    images = test_set[0]
+    scores = metrics.scores(CollapsedModel(), images[:100])
+    for sampler in ("blind", "fitted"):
+        assert scores[sampler]["coverage"] < 0.01
+        assert scores[sampler]["Fréchet distance"] > 50
+        assert scores[sampler]["diversity"] < 5
+    assert metrics.jump(CollapsedModel(), images[:100]) == 0
+    features = judge(images).features
+    assert scores["blind"]["Fréchet distance"] > features.var(dim=0).sum()
+
+
+def test_the_two_samplers_differ_in_what_they_know(test_set):
+    torch.manual_seed(0)
+    model = Autoencoder(latent_dim=3, width=16)
+    model.decode = lambda latents: latents
+    blind, fitted = model.sample(20_000, seed=1), model.sample_fitted(test_set[0], 20_000, seed=1)
+    codes = model.encode(test_set[0])
+    assert torch.allclose(blind.T.cov(), torch.eye(3), atol=0.05)
+    assert torch.allclose(fitted.mean(dim=0).float(), codes.mean(dim=0), atol=0.02)
+    assert torch.allclose(fitted.T.cov().float(), codes.T.cov(), rtol=0.05, atol=0.01)
+
+
+def test_distance_from_normal_of_known_clouds():
+    assert metrics.distance_from_normal(cloud([0.0, 0.0], [1.0, 1.0])) == pytest.approx(0, abs=1e-9)
+    assert metrics.distance_from_normal(cloud([3.0, 0.0], [1.0, 0.5])) == pytest.approx(9.25)
+
+
+def test_a_longer_step_jumps_further(test_set):
+    torch.manual_seed(0)
+    model = Autoencoder(latent_dim=3, width=16)
+    near, far = (metrics.jump(model, test_set[0][:200], step) for step in (0.01, 0.1))
+    assert 0 < near < far
+    assert metrics.jump(model, test_set[0][:200], step=0) == 0
+
+
+def test_walks_between_recognizable_pictures_are_recognizable(test_set):
+    model = CollapsedModel()
+    assert metrics.recognizable_on_walks(model, test_set[0][:10]) in (0, 1)
+    model.decode = lambda latents: test_set[0][:1].expand(len(latents), 28, 28)
+    assert metrics.recognizable_on_walks(model, test_set[0][:10]) == 1
+
+
+def test_a_perfect_copy_costs_only_what_is_gray():
+    black_and_white = torch.eye(28)[None]
+    assert metrics.floor(black_and_white) == 0
+    assert metrics.floor(torch.full((2, 28, 28), 0.5)) == pytest.approx(784 * math.log(2))
+
+
+def test_idle_numbers_matter_less_than_a_hundredth():
+    assert metrics.idle(torch.tensor([100.0, 0.9, 1.1, 0.0])).tolist() == [False, True, False, True]
+    assert metrics.idle(torch.zeros(3)).all()
 
 
 def test_usage_finds_the_number_that_the_decoder_ignores(test_set):
@@ -25,18 +191,3 @@ def test_neighbor_agreement_of_separate_and_of_mixed_digits():
     separate = torch.nn.functional.one_hot(labels, 10) * 100 + torch.randn(1000, 10)
     assert metrics.neighbor_agreement(separate, labels) == 1
     assert metrics.neighbor_agreement(torch.randn(1000, 2), labels) == pytest.approx(0.1, abs=0.02)
-
-
-def test_frechet_distance_of_known_clouds(test_set):
-    images = test_set[0][:2000] / 255
-    assert metrics.frechet_distance(images, images) == pytest.approx(0, abs=1e-3)
-    shifted = images * 0.5 + 0.25
-    expected = (images * 0.5 - 0.25).mean(dim=0).square().sum() + 0.25 * images.var(dim=0).sum()
-    assert metrics.frechet_distance(images, shifted) == pytest.approx(expected.item(), rel=1e-3)
-
-
-def test_frechet_distance_notices_samples_that_are_all_alike(train_set, test_set):
-    images = test_set[0] / 255
-    alike = images.mean(dim=0).expand(2000, 28, 28)
-    assert metrics.frechet_distance(alike, images) == pytest.approx(images.var(dim=0).sum().item(), rel=1e-3)
-    assert metrics.frechet_distance(train_set[0][:5000], images) < 2

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.models import Autoencoder, as_batch
+from helpers.models import Autoencoder, as_batch, average_digit
 
 
 @pytest.fixture
@@ -29,6 +29,19 @@ def test_samples_follow_the_blind_rule(model):
     expected = model.decode(torch.randn(3, 5, generator=torch.Generator().manual_seed(7)))
     assert torch.equal(model.sample(3, seed=7), expected)
     assert not torch.equal(model.sample(3), model.sample(3))
+
+
+def test_a_new_decoder_paints_the_average_digit(model, train_set):
+    average = train_set[0].float().mean(dim=0).flatten() / 255
+    assert torch.allclose(average_digit(), average, atol=0.5 / 255)
+    painted = model.decode(torch.zeros(1, 5)).flatten()
+    assert (painted - average).abs().max() < 0.25
+    assert (painted - average).abs().mean() < 0.05
+
+
+def test_a_gaussian_needs_two_codes(model):
+    with pytest.raises(ValueError, match="two images or more"):
+        model.sample_fitted(torch.rand(1, 28, 28), 3)
 
 
 def test_gradients_flow_only_in_training_mode(model):

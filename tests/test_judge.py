@@ -1,0 +1,49 @@
+"""The judge reads digits well, ships small, and can be rebuilt."""
+
+import pytest
+import torch
+
+from helpers import judge
+from helpers.data import DamagedFileError
+
+
+@pytest.fixture
+def no_memory():
+    """Let each test read the judge's file anew."""
+    judge._shipped.cache_clear()
+    yield
+    judge._shipped.cache_clear()
+
+
+def test_reads_digits_that_it_has_never_seen(test_set):
+    assert judge.accuracy(*test_set) >= 0.994
+
+
+def test_ships_in_less_than_a_megabyte():
+    assert judge.PATH.stat().st_size < 1e6
+
+
+def test_a_verdict_holds_features_and_probabilities(test_set):
+    verdict = judge.judge(test_set[0][:1500])
+    assert verdict.features.shape == (1500, judge.FEATURES)
+    assert verdict.features.min() >= 0
+    assert torch.allclose(verdict.probabilities.sum(dim=1), torch.ones(1500))
+    alone = judge.judge(test_set[0][1400:1401])
+    assert torch.allclose(alone.probabilities[0], verdict.probabilities[1400], atol=1e-5)
+
+
+def test_nothing_to_judge_is_said_in_words():
+    with pytest.raises(ValueError, match="nothing to judge"):
+        judge.judge(torch.rand(0, 28, 28))
+
+
+def test_rebuilding_trains_and_replaces_the_judge(tmp_path, monkeypatch, train_set, capsys, no_memory):
+    images, labels = train_set[0][:3000], train_set[1][:3000]
+    monkeypatch.setattr(judge.data, "load_mnist", lambda split: (images, labels))
+    monkeypatch.setattr(judge, "PATH", tmp_path / "judge.safetensors")
+    monkeypatch.setattr(judge, "EPOCHS", 2)
+    with pytest.raises(DamagedFileError, match=r"python -m helpers\.judge"):
+        judge.judge(images[:10])
+    judge.main()
+    assert "test digits" in capsys.readouterr().out
+    assert judge.accuracy(images, labels) > 0.8

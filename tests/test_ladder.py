@@ -1,0 +1,218 @@
+"""The ladder experiment: resumed, spread over processes, and quoted as it was measured."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from distributed import Client
+
+from helpers import ladder, losses, metrics, plots
+from helpers.models import Autoencoder
+
+ROOT = Path(__file__).parent.parent
+TINY = {"PYTHONPATH": str(ROOT / "tests" / "tiny"), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="interrupts processes as Linux and macOS do")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a module as a process of its own; what still runs after the test is killed."""
+    with contextlib.ExitStack() as stack:
+
+        def started(name, *command, tiny=True):
+            output = stack.enter_context(open(tmp_path / f"{name}.log", "w"))
+            environment = os.environ | (TINY if tiny else {})
+            command = [sys.executable, "-m", *command]
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            process.output = (tmp_path / f"{name}.log").read_text
+            return process
+
+        yield started
+
+
+@pytest.fixture
+def experiment(start, tmp_path):
+    """Start the experiment on maps; it writes to ``ladder.csv``."""
+    results = str(tmp_path / "ladder.csv")
+    return lambda *options: start(
+        "ladder", "helpers.ladder", "--latents", "2", "--results", results, *options
+    )
+
+
+def wait_for(condition, process, timeout=240):
+    """Wait until ``condition()`` is true, as long as the process runs."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert process.poll() is None, process.output()
+        assert time.monotonic() < end, process.output()
+        time.sleep(0.05)
+
+
+def finished(process, code=0):
+    """Wait for the process to end and return what it printed."""
+    assert process.wait(timeout=300) == code, process.output()
+    return process.output()
+
+
+def runs(path):
+    """How many lines each run has in the results."""
+    return ladder.results(path).groupby(list(ladder.Run._fields)).size()
+
+
+def test_an_interrupted_experiment_goes_on_where_it_was(tmp_path, experiment):
+    path = tmp_path / "ladder.csv"
+    process = experiment("--seeds", "2", "--jobs", "1")
+    wait_for(lambda: len(runs(path)) >= 2, process)
+    process.send_signal(signal.SIGINT)
+    assert "the same command goes on" in finished(process, code=1)
+    before = ladder.results(path)
+    assert 2 <= len(runs(path)) < 8
+
+    finished(experiment("--seeds", "2", "--jobs", "2"))
+    after = ladder.results(path)
+    assert len(runs(path)) == 8
+    assert (runs(path).groupby("stage").nunique() == 1).all()
+    assert len(after.merge(before)) == len(before)
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+    written = path.stat().st_mtime_ns
+    finished(experiment("--seeds", "2"))
+    assert path.stat().st_mtime_ns == written
+
+
+@pytest.fixture
+def few_digits(train_set, test_set, monkeypatch):
+    """Shrink the experiment inside this process, as tests/tiny does for others."""
+    sets = {"train": train_set, "test": test_set}
+    monkeypatch.setattr(ladder.data, "load_mnist", lambda split: tuple(part[:512] for part in sets[split]))
+    monkeypatch.setattr(metrics, "SAMPLES", 100)
+    monkeypatch.setattr(metrics, "WALKS", 50)
+    metrics.test_digits.cache_clear()
+    yield
+    metrics.test_digits.cache_clear()
+
+
+def test_a_run_measures_everything_and_twice_the_same(few_digits):
+    run = ladder.Run(stage=3, latent_dim=2, seed=0)
+    table = ladder.measured(run)
+    values = table.set_index(["sampler", "metric"])["value"]
+    assert values.index.is_unique
+    assert values.notna().all()
+    assert set(values["blind"].index) == set(values["fitted"].index) == set(metrics.real_digits())
+    assert values["none", "test loss"] == pytest.approx(
+        values["none", "test reconstruction"] + values["none", "test energy"]
+    )
+    assert values["none", "copy"] > values["none", "floor of the copy"]
+    assert table.equals(ladder.measured(run))
+
+
+def test_a_half_trained_model_is_not_measured(few_digits, monkeypatch, tmp_path):
+    monkeypatch.setattr(ladder.training, "fit", lambda *_, **__: [{"epoch": 0.5}])
+    with pytest.raises(KeyboardInterrupt):
+        ladder.climb([ladder.Run(1, 2, 0)], tmp_path / "ladder.csv", jobs=1)
+    assert not (tmp_path / "ladder.csv").exists()
+
+
+def test_the_decoder_of_stage_3_is_met_with_noise_of_the_fixed_size(test_set):
+    model, images = Autoencoder(latent_dim=2, width=16), test_set[0][:5000]
+    noise = ladder.trained_points(model, 3, images) - model.encode(images)
+    assert noise.std().item() == pytest.approx(losses.FIXED_SIZE, rel=0.05)
+    assert torch.equal(ladder.trained_points(model, 2, images), model.encode(images))
+
+
+@pytest.fixture
+def scheduler(start):
+    """The address of a Dask scheduler on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    start("scheduler", "distributed.cli.dask_scheduler", *options, tiny=False)
+    return f"tcp://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def worker(start, scheduler):
+    """Start a worker process of that scheduler."""
+    options = [scheduler, "--no-nanny", "--no-dashboard"]
+    return lambda name, threads=1: start(
+        name, "distributed.cli.dask_worker", *options, "--name", name, "--nthreads", str(threads)
+    )
+
+
+def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path, experiment, scheduler, worker):
+    path = tmp_path / "ladder.csv"
+    doomed, _ = worker("doomed"), worker("survivor")
+    with Client(scheduler, timeout="60s") as client:
+        client.wait_for_workers(2, timeout=120)
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        address = next(place for place, about in workers.items() if about["name"] == "doomed")
+        process = experiment("--seeds", "3", "--dask", scheduler)
+        wait_for(lambda: len(runs(path)) >= 2 and client.processing().get(address), process)
+        doomed.kill()
+        finished(process)
+    assert len(runs(path)) == 12
+    assert not ladder.results(path).duplicated([*ladder.Run._fields, "sampler", "metric"]).any()
+    assert ladder.results(path).notna().all(axis=None)
+
+
+def test_clusters_that_will_not_do_are_named(experiment, scheduler, worker):
+    assert "No Dask scheduler answers" in finished(experiment("--dask", "tcp://127.0.0.1:1"), code=1)
+    with Client(scheduler, timeout="60s") as client:
+        assert "has no workers" in finished(experiment("--dask", scheduler), code=1)
+        worker("threads", threads=2)
+        client.wait_for_workers(1, timeout=120)
+        assert "share one random generator" in finished(experiment("--dask", scheduler), code=1)
+
+
+@pytest.mark.parametrize("options", [["--seeds", "0"], ["--latents", "two"], ["--jobs", "-1"]])
+def test_nonsense_on_the_command_line_is_refused(options, capsys):
+    with pytest.raises(SystemExit):
+        ladder.main(options)
+    assert "is not a whole number from 1 up" in capsys.readouterr().err
+
+
+def numbers(metric, stage, sampler="blind"):
+    """What was measured for one kind of model with twelve latent numbers, in the order of the seeds."""
+    table = ladder.results()
+    chosen = table.query("latent_dim == 12 and metric == @metric and stage == @stage and sampler == @sampler")
+    return chosen.sort_values("seed")["value"].to_numpy()
+
+
+def test_what_ships_holds_ten_runs_of_everything():
+    kinds = ladder.results().groupby(["stage", "latent_dim"])["seed"].unique()
+    assert {stage for stage, latent_dim in kinds.index if latent_dim == 12} == {1, 2, 3, 4}
+    for seeds in kinds:
+        assert set(seeds) == set(range(ladder.SEEDS))
+
+
+def test_the_scoreboard_shows_the_chapters_so_far_and_then_yours():
+    scores = {how: dict(metrics.real_digits()) for how in ("blind", "fitted")}
+    board = ladder.scoreboard(2, yours=scores)
+    assert list(board.index.get_level_values(0).unique()) == [
+        "chapter 1",
+        "chapter 2",
+        "yours",
+        "real digits",
+    ]
+    assert board.notna().all(axis=None)
+    median = pd.Series(numbers("coverage", 2)).median()
+    assert board.loc[("chapter 2", "blind"), "coverage"] == pytest.approx(median, abs=0.005)
+    assert (board.loc[("yours", "fitted")] == board.loc[("real digits", "")]).all()
+
+
+def test_the_picture_of_the_ladder_tells_its_medians():
+    picture = plots.ladder(ladder.so_far(3), {3: {how: metrics.real_digits() for how in ("blind", "fitted")}})
+    assert "coverage, 12 numbers, blind: [" in picture.alt
+    assert len(picture.axes) == 3
+    assert "yours" in [text.get_text() for text in picture.legends[0].get_texts()]

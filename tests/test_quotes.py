@@ -1,0 +1,125 @@
+"""What README and chapters quote is what the ladder experiment measured.
+
+``python tests/test_quotes.py`` prints every sentence as it has to be.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from helpers import ladder, metrics
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+BETTER = {"Fréchet distance": "less", "recognizable": "greater", "coverage": "greater"}
+
+
+def measured(metric, stage, sampler="blind"):
+    """What was measured with twelve latent numbers, in the order of the seeds."""
+    table = ladder.results()
+    chosen = table.query("latent_dim == 12 and metric == @metric and stage == @stage and sampler == @sampler")
+    return chosen.sort_values("seed").reset_index()["value"]
+
+
+def median(metric, stage, sampler="blind"):
+    return f"{measured(metric, stage, sampler).median():.1f}"
+
+
+def percent(metric, stage, sampler="blind"):
+    return f"{measured(metric, stage, sampler).median():.0%}"
+
+
+def percents(metric, stage, sampler="blind"):
+    values = measured(metric, stage, sampler)
+    return f"{values.min():.0%} to {values.max():.0%}"
+
+
+def improved(metric, stage):
+    """In which seeds the blind samples of a stage beat those of the stage before."""
+    now, before = measured(metric, stage), measured(metric, stage - 1)
+    return now < before if BETTER[metric] == "less" else now > before
+
+
+def how_often(metric, *stages):
+    better = [improved(metric, stage) for stage in stages]
+    return f"{sum(all(seed) for seed in zip(*better, strict=True))} of 10"
+
+
+def row(stage):
+    """A row of the README's table."""
+    cells = []
+    for sampler in ("blind", "fitted"):
+        distance = measured("Fréchet distance", stage, sampler)
+        cells.append(f"{distance.median():.1f} ({distance.min():.1f} to {distance.max():.1f})")
+        for metric in ("recognizable", "coverage"):
+            values = measured(metric, stage, sampler)
+            cells.append(f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})")
+    return f"| {stage} | " + " | ".join(cells) + " |"
+
+
+def quotes():
+    """Page to the sentences and rows that it has to hold."""
+    real = metrics.real_digits()
+    steps = (2, 3, 4)
+    return {
+        "README.md": [
+            *(row(stage) for stage in (1, 2, 3, 4)),
+            f"From each chapter to the next, blind samples get better in their Fréchet distance in "
+            f"{how_often('Fréchet distance', *steps)} trainings, in the share of recognizable ones in "
+            f"{how_often('recognizable', *steps)}, in coverage in {how_often('coverage', *steps)}.",
+            f"Real digits: a Fréchet distance of {real['Fréchet distance']:.1f}, {real['recognizable']:.2f} "
+            f"recognizable, coverage {real['coverage']:.2f}.",
+        ],
+        "notebooks/1_autoencoder.ipynb": [
+            f"In ten trainings the judge was sure of {percents('recognizable', 1)} of blind samples, and of "
+            f"{percents('recognizable', 1, 'fitted')} of fitted ones.",
+        ],
+        "notebooks/2_compact_latent_space.ipynb": [
+            f"The Fréchet distance of blind samples fell in {how_often('Fréchet distance', 2)} trainings, in "
+            f"the median from {median('Fréchet distance', 1)} to {median('Fréchet distance', 2)}, and they "
+            f"cover {percent('coverage', 2)} of the test digits instead of {percent('coverage', 1)}.",
+            f"*Fitted* hardly moved, from {median('Fréchet distance', 1, 'fitted')} to "
+            f"{median('Fréchet distance', 2, 'fitted')}",
+        ],
+        "notebooks/3_smooth_neighborhoods.ipynb": [
+            f"the blind Fréchet distance fell in {how_often('Fréchet distance', 3)} trainings, in the median "
+            f"from {median('Fréchet distance', 2)} to {median('Fréchet distance', 3)}; coverage rose from "
+            f"{percent('coverage', 2)} to {percent('coverage', 3)}.",
+            f"the *fitted* Fréchet distance, from {median('Fréchet distance', 2, 'fitted')} to "
+            f"{median('Fréchet distance', 3, 'fitted')}.",
+        ],
+        "notebooks/4_variational_autoencoder.ipynb": [
+            f"The share of recognizable blind samples rose in {how_often('recognizable', 4)} trainings, in "
+            f"the median from {percent('recognizable', 3)} to {percent('recognizable', 4)}, and the Fréchet "
+            f"distance fell in {how_often('Fréchet distance', 4)}, from {median('Fréchet distance', 3)} to "
+            f"{median('Fréchet distance', 4)}.",
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def quoted():
+    return quotes()
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"notebooks/{path.name}" for path in CHAPTERS)])
+def test_every_quote_is_what_was_measured(page, quoted):
+    text = (ROOT / page).read_text()
+    if page.endswith(".ipynb"):
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    words = " ".join(text.split())
+    for quote in quoted[page]:
+        assert quote in words, quote
+
+
+def test_no_text_quotes_a_stage_that_got_worse_as_better():
+    """The story of the chapters: each stage samples better than the one before, in nearly all seeds."""
+    for metric in BETTER:
+        for stage in (2, 3, 4):
+            assert improved(metric, stage).sum() >= 8, (metric, stage)
+
+
+if __name__ == "__main__":
+    for page, sentences in quotes().items():
+        print(page, *sentences, sep="\n", end="\n\n")
