@@ -69,7 +69,7 @@ def payload(explored):
 def test_the_page_gets_the_decoder_s_weights_in_half_precision():
     model = model_with(3)
     decoder = explorer._decoder_of(model)
-    assert decoder.shapes == [[16, 3], [16, 16], [16, 16], [784, 16]]
+    assert decoder.shapes == [[16, 3], *[[16, 16]] * 4, [784, 16]]
     expected = [parameter.detach().half().flatten() for parameter in model.decoder.parameters()]
     assert (unpacked(decoder) == torch.cat(expected).numpy()).all()
 

@@ -97,9 +97,11 @@ def few_digits(train_set, test_set, monkeypatch):
     monkeypatch.setattr(ladder.data, "load_mnist", lambda split: tuple(part[:512] for part in sets[split]))
     monkeypatch.setattr(metrics, "SAMPLES", 100)
     monkeypatch.setattr(metrics, "WALKS", 50)
-    metrics.test_digits.cache_clear()
+    for cached in (metrics.test_digits, metrics.real_digits):
+        cached.cache_clear()
     yield
-    metrics.test_digits.cache_clear()
+    for cached in (metrics.test_digits, metrics.real_digits):
+        cached.cache_clear()
 
 
 def test_a_run_measures_everything_and_twice_the_same(few_digits):

