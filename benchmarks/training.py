@@ -20,11 +20,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.datasets import MNIST
-from torchvision.transforms import ToTensor
 
 from helpers import data, losses, training
 from helpers.models import Autoencoder, as_batch
+
+# isort: split
+from torchvision.datasets import MNIST  # after helpers, which mend it where its compiled part is missing
+from torchvision.transforms import ToTensor
 
 TURNS = 3
 DEVICE = training.best_device()

@@ -32,7 +32,7 @@ stages = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
 maps = {n: checkpoints.load(n, latent_dim=2) for n in (1, 2, 3, 4)}
 """,
     "map": "explored = explorer.explore_map(maps[4], images, labels, neighborhoods=True)\nexplored",
-    "numbers": "explorer.explore_numbers(stages['chapter 4'], images, labels)",
+    "numbers": "explorer.explore_numbers(stages['chapter 3'], images, labels)",
     "stages": "explorer.explore_stages(stages, images, labels)",
     "fixed": "explorer.explore_neighborhoods(stages['chapter 3'], images, labels, size=0.2)",
     "learned": "explorer.explore_neighborhoods(stages['chapter 4'], images, labels)",
