@@ -22,6 +22,11 @@ TINY = {"PYTHONPATH": str(ROOT / "tests" / "tiny"), "OMP_NUM_THREADS": "1", "TQD
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="interrupts processes as Linux and macOS do")
 
 
+def heed_interrupts():
+    """Undo what a shell does to a command in the background, and to all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Start a module as a process of its own; what still runs after the test is killed."""
@@ -31,7 +36,13 @@ def start(tmp_path):
             output = stack.enter_context(open(tmp_path / f"{name}.log", "w"))
             environment = os.environ | (TINY if tiny else {})
             command = [sys.executable, "-m", *command]
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=heed_interrupts,
+            )
             stack.callback(process.wait)
             stack.callback(process.kill)
             process.output = (tmp_path / f"{name}.log").read_text
