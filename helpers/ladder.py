@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from helpers import data, losses, metrics, plots, training
-from helpers.checkpoints import SAMPLING_DIM
+from helpers.checkpoints import MAP_DIM, SAMPLING_DIM
 from helpers.models import Autoencoder
 
 RESULTS = Path(__file__).parent / "assets" / "ladder.csv"
@@ -172,7 +172,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m helpers.ladder", description=__doc__)
     parser.add_argument("--seeds", type=_count, default=SEEDS, help="trainings of each kind (%(default)s)")
     parser.add_argument(
-        "--latents", type=_count, nargs="+", default=[SAMPLING_DIM], help="latent sizes (%(default)s)"
+        "--latents",
+        type=_count,
+        nargs="+",
+        default=[MAP_DIM, SAMPLING_DIM],
+        help="latent sizes (%(default)s)",
     )
     parser.add_argument("--jobs", type=_count, default=os.cpu_count(), help="runs side by side (%(default)s)")
     parser.add_argument("--dask", metavar="ADDRESS", help="send the runs to this scheduler's workers instead")
