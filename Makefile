@@ -1,5 +1,6 @@
 # make lab    set up .venv once, then open JupyterLab on the chapters
 # make test   the same set-up, then every test
+# make homework   the same set-up, with nbgrader: see homework/README.md
 # make html   the same set-up, then the chapters as pages that explore without a kernel, in build/html
 #
 # TORCH names PyTorch's build: cpu (the default), or for a graphics card cu130, rocm7.1, ... as listed
@@ -14,16 +15,20 @@ LAB_OPTIONS := $(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--a
 
 CHAPTERS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: lab test html
+.PHONY: lab test homework html
 .DELETE_ON_ERROR:
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_OPTIONS) --LabApp.default_url=/lab/tree/notebooks/1_autoencoder.ipynb
 
-test: $(READY)
+test: homework
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser tests notebooks
+	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser \
+		--ignore=tests/homework/test_class.py tests notebooks
+
+homework: $(READY)
+	@$(BIN)/python -c "import nbgrader" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[homework]"
 
 html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
 

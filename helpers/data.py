@@ -12,6 +12,8 @@ import torch
 from torchvision.datasets import KMNIST, MNIST, FashionMNIST
 
 DATASETS = {"mnist": MNIST, "fashion-mnist": FashionMNIST, "kmnist": KMNIST}
+GRADING = "NBGRADER_EXECUTION" in os.environ  # nbgrader is validating or grading a homework
+FEW = 2000  # digits that are enough to see a notebook run
 BUNDLE = Path(__file__).parent / "assets" / "mnist"
 MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -26,7 +28,7 @@ class DamagedFileError(RuntimeError):
 
 
 def load_mnist(split: str = "train", name: str = "mnist") -> tuple[torch.Tensor, torch.Tensor]:
-    """Return every image and label of one split, each as one tensor.
+    """Return every image and label of one split, each as one tensor; the first 2,000 under nbgrader.
 
     Args:
         split: ``"train"`` (60,000 images) or ``"test"`` (10,000 images).
@@ -49,7 +51,15 @@ def load_mnist(split: str = "train", name: str = "mnist") -> tuple[torch.Tensor,
     if name not in DATASETS:
         raise ValueError(f"There is no dataset {name!r}: choose one of {', '.join(DATASETS)}.")
     dataset = _in_writable_folder(lambda folder: _read(name, split, folder))
+    if GRADING:
+        _say_that_it_is_graded()
+        return dataset.data[:FEW], dataset.targets[:FEW]
     return dataset.data, dataset.targets
+
+
+@cache
+def _say_that_it_is_graded():
+    print(f"nbgrader runs this with {FEW:,} digits, to be quick: pictures and scores are not your own run's.")
 
 
 def _read(name, split, folder):

@@ -41,6 +41,11 @@ def code_cells(chapter):
     return [cell for cell in chapter.cells if cell.cell_type == "code"]
 
 
+def read_cells(chapter):
+    """The code that learners read: not the folded tests of a homework."""
+    return [cell for cell in code_cells(chapter) if not cell.metadata.get("nbgrader", {}).get("grade")]
+
+
 def test_there_are_four():
     assert [path.stem for path in CHAPTERS] == [
         "1_autoencoder",
@@ -66,12 +71,12 @@ def test_predicts_before_it_reveals(chapter):
     text = prose(chapter)
     assert text.count("**Predict") >= 3
     assert text.count("**What just happened.**") >= 3
-    assert "<details><summary><b>Answers</b>" in text
+    assert "<details><summary><b>Answer 1</b>" in text
     assert "trap" in text
 
 
 def test_cells_are_small_and_prose_carries_them(chapter):
-    lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in code_cells(chapter)]
+    lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in read_cells(chapter)]
     assert statistics.median(lines) <= 6
     assert max(lines) <= 25
     assert statistics.quantiles(lines, n=10)[-1] <= 15
@@ -113,6 +118,7 @@ def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
         "torch": torch,
         "F": torch.nn.functional,
         "losses": losses,
+        "energy": losses.energy,
         "neighborhood_size": losses.neighborhood_size,
     }
     exec(source, names)
@@ -124,3 +130,29 @@ def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
         torch.manual_seed(1)
         theirs = {name: term.item() for name, term in names["loss"](model, images).items()}
     assert theirs == pytest.approx(ours)
+
+
+def test_is_a_homework_of_twenty_points(chapter):
+    graded = {cell.id: cell.metadata.nbgrader for cell in chapter.cells if "nbgrader" in cell.metadata}
+    assert all(name == marks.grade_id for name, marks in graded.items())
+    assert sum(marks.get("points", 0) for marks in graded.values()) == 20
+    by_hand = [
+        cell.id for cell in chapter.cells if cell.cell_type == "markdown" and "nbgrader" in cell.metadata
+    ]
+    assert by_hand == ["question-1", "question-2", "answer-1", "answer-2"]
+
+
+def test_a_homework_does_not_clutter_reading(chapter):
+    ids = [cell.id for cell in chapter.cells]
+    for cell in chapter.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        if marks.get("solution") and cell.cell_type == "code":
+            task = ids.index(cell.id)
+            assert ids[task + 1 : task + 3] == [f"{cell.id}-check", f"{cell.id}-test"]
+            assert chapter.cells[task + 1].source.count("\n") == 0
+        if marks.get("grade") and cell.cell_type == "code":
+            assert cell.metadata.jupyter.source_hidden
+        if marks.get("locked") and cell.cell_type == "markdown":
+            assert sum(int(line[0]) for line in cell.metadata.rubric.splitlines()) == 4
+    everything = "\n".join(cell.source for cell in chapter.cells)
+    assert not re.search(r"### |YOUR CODE|YOUR ANSWER|BEGIN|\bpoints?:", everything)

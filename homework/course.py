@@ -1,0 +1,68 @@
+"""A course folder in nbgrader's layout, and how to call nbgrader in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from homework import HERE
+
+NOTEBOOKS = HERE.parent / "notebooks"
+CHAPTERS = {int(path.stem[0]): path.stem for path in sorted(NOTEBOOKS.glob("[0-9]_*.ipynb"))}
+# nbgrader calls programs by name that stand beside this Python.
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+class Course:
+    """The folder of one course: what is released, handed in and graded. Made on first use, never in git.
+
+    Args:
+        root: where it is; your own settings live there, in nbgrader_config.py.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        if not (root / "nbgrader_config.py").exists():
+            shutil.copy(HERE / "nbgrader_config.py", root)
+
+    def nbgrader(self, *command: str) -> None:
+        """Run an nbgrader command here; raise RuntimeError with its last words where it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *command],
+            cwd=self.root,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        (self.root / "nbgrader.log").write_text(done.stdout)
+        if done.returncode:
+            said = [line for line in done.stdout.splitlines() if "ERROR" in line] or done.stdout.splitlines()
+            last = said[-1] if said else "nothing"
+            raise RuntimeError(
+                f"nbgrader {command[0]} failed: {last} (all of it: {self.root / 'nbgrader.log'})"
+            )
+
+    def formgrader(self) -> None:
+        """Open nbgrader's grading page in JupyterLab, until it is closed."""
+        print("The grading page opens in your browser. Ctrl-C ends it.")
+        command = [sys.executable, "-m", "jupyterlab", "--LabApp.default_url=/formgrader", "--allow-root"]
+        subprocess.run(command, cwd=self.root, env=ENVIRONMENT)
+
+    def students(self, name: str) -> list[str]:
+        """Who has handed in an assignment."""
+        return sorted(
+            folder.parent.name for folder in self.root.glob(f"submitted/*/{name}") if folder.is_dir()
+        )
+
+    def zip(self, step: str, name: str, pattern: str) -> Path:
+        """Zip the files of a step that match a pattern, and return the archive."""
+        archive = self.root / f"{name}-{step}.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            for path in sorted((self.root / step).glob(pattern)):
+                packed.write(path, path.relative_to(self.root / step))
+        return archive

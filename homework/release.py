@@ -1,0 +1,46 @@
+"""From a chapter to what the students get, and to what the graders get."""
+
+import shutil
+
+import nbformat
+from nbconvert import HTMLExporter
+from nbgrader import utils
+
+from homework.course import CHAPTERS, NOTEBOOKS, Course
+
+
+def release(course: Course, chapter: int, deadline: str | None = None) -> None:
+    """Make the students' version of a chapter, and a zip of it for any LMS."""
+    name = CHAPTERS[chapter]
+    source = course.root / "source" / name
+    source.mkdir(parents=True, exist_ok=True)
+    shutil.copy(NOTEBOOKS / f"{name}.ipynb", source)
+    if deadline:
+        course.nbgrader("db", "assignment", "add", name, f"--duedate={deadline}")
+    course.nbgrader("generate_assignment", name, "--create", "--force")
+    print(f"The students' notebook: {course.root / 'release' / name / f'{name}.ipynb'}")
+    print(f"The same as a zip: {course.zip('release', name, pattern=f'{name}/*')}")
+
+
+def key(course: Course, chapter: int) -> None:
+    """Write the chapter with all answers, points and rubrics, as one page for the graders."""
+    name = CHAPTERS[chapter]
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("<details>", "<details open>")
+        if "rubric" in cell.metadata:
+            cell.source += "\n\n**For the grader**\n\n" + as_list(cell.metadata.rubric)
+        if utils.is_grade(cell):
+            points = f"{cell.metadata.nbgrader.points} points"
+            cell.source = (
+                f"# {points}\n{cell.source}" if cell.cell_type == "code" else f"**{points}**\n\n{cell.source}"
+            )
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    path = course.root / f"{name}-key.html"
+    path.write_text(page, encoding="utf-8")
+    print(f"The answer key: {path}")
+
+
+def as_list(rubric: str) -> str:
+    """A rubric's lines as a Markdown list."""
+    return "\n".join(f"- {line}" for line in rubric.splitlines())

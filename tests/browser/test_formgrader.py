@@ -1,0 +1,66 @@
+"""An instructor opens nbgrader's page and grades an answer by hand."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import JUPYTER_OPTIONS, Server, free_port
+
+from homework import collect, grade, release
+from homework.course import CHAPTERS, ENVIRONMENT, Course
+
+NAME = CHAPTERS[1]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Chapter 1, returned by one student who answered a question, and graded by the tests."""
+    root = tmp_path_factory.mktemp("formgrader")
+    course = Course(root / "course")
+    release.release(course, 1)
+    notebook = nbformat.read(course.root / "release" / NAME / f"{NAME}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if cell.id == "answer-1":
+            cell.source = "More room means more empty room, and blind draws fall into it."
+    (root / "ada").mkdir()
+    nbformat.write(notebook, root / "ada" / f"{NAME}.ipynb")
+    collect.collect(course, 1, [root / "ada" / f"{NAME}.ipynb"])
+    grade.grade(course, 1, jobs=1)
+    return course
+
+
+@pytest.fixture(scope="module")
+def server(course):
+    port = free_port()
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", *JUPYTER_OPTIONS]
+    with open(course.root / "server.log", "w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, cwd=course.root, env=ENVIRONMENT
+        )
+        try:
+            server = Server(course.root, port)
+            server.wait(process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def test_an_answer_is_graded_by_hand(course, server, page):
+    (student,) = course.students(NAME)
+    page.goto(f"{server.address}/formgrader/gradebook/{NAME}/{NAME}")
+    page.get_by_role("link", name="Submission #1").click()
+    page.get_by_text("2 points: says why: blind draws fall where no codes are").wait_for()
+    page.get_by_text("More room means more empty room").wait_for()
+    points = page.locator("input.score").and_(page.locator(":not([disabled])"))
+    page.screenshot(path=str(Path(course.root, "formgrader.png")), full_page=True)
+    graded = page.locator(".nbgrader_cell").filter(has_text="More room").locator("input.score")
+    graded.fill("3.5")
+    graded.press("Tab")
+    page.wait_for_timeout(1000)
+    assert points.count() >= 1
+    with grade.gradebook(course) as gradebook:
+        found = gradebook.find_grade("answer-1", NAME, NAME, student)
+        assert found.manual_score == 3.5

@@ -1,0 +1,57 @@
+"""Thirty returned notebooks of a whole chapter, from the LMS's zip to marks and feedback.
+
+It takes minutes, so only ``.ci/run`` runs it: pytest tests/homework/test_class.py --durations=1
+"""
+
+import csv
+import shutil
+import zipfile
+
+import pytest
+from classroom import ENERGY, Class, cell
+
+from homework.__main__ import main
+
+LOSS = """def loss(model, images):
+    codes = model.encode(images)
+    return {
+        "reconstruction": losses.reconstruction(model.decoder(codes), images),
+        "energy": energy(codes),
+    }"""
+KINDS = {  # of submissions: code for the two tasks, points
+    "perfect": (ENERGY, LOSS, 12),
+    "empty": (None, None, 0),
+    "first": (ENERGY, None, 6),
+    "second": (None, LOSS.replace("energy(codes)", "losses.energy(codes)"), 6),
+    "slips": (ENERGY.replace("0.5 * ", ""), LOSS.replace("energy(codes)", "0 * energy(codes)"), 0),
+}
+
+
+@pytest.fixture(scope="module")
+def thirty(tmp_path_factory):
+    """Chapter 2, released, and thirty notebooks as Moodle would download them; expected points by student."""
+    room = Class(tmp_path_factory.mktemp("class"), 2)
+    expected = {}
+    for number in range(30):
+        kind = list(KINDS)[number % len(KINDS)]
+        energy, loss, points = KINDS[kind]
+        notebook = room.released()
+        cell(notebook, "energy").source = energy or cell(notebook, "energy").source
+        cell(notebook, "loss").source = loss or cell(notebook, "loss").source
+        room.hand_in(f"{kind.title()} Student_{number}_assignsubmission_file_", notebook)
+        expected[f"{kind.title()}_Student_{number}"] = points
+    shutil.make_archive(str(room.returned), "zip", room.returned)
+    return room, expected
+
+
+def test_a_class_is_graded_from_zip_to_marks_and_feedback(thirty):
+    room, expected = thirty
+    root = room.course.root
+    for command in (f"collect 2 {room.returned}.zip", "grade 2 --jobs 2", "feedback 2", "marks"):
+        main(["--course", str(root), *command.split()])
+    rows = list(csv.DictReader((root / "marks.csv").open()))
+    assert {row["student_id"]: float(row["score"]) for row in rows} == expected
+    assert {float(row["max_score"]) for row in rows} == {20}
+    with zipfile.ZipFile(root / f"{room.name}-feedback.zip") as pages:
+        assert sorted(name.split("/")[0] for name in pages.namelist()) == sorted(expected)
+        assert b"the energy has another value" in pages.read(f"Slips_Student_4/{room.name}/{room.name}.html")
