@@ -25,7 +25,7 @@ test: homework
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser \
-		--ignore=tests/homework/test_class.py tests notebooks
+		--ignore=tests/grading/test_class.py tests notebooks
 
 homework: $(READY)
 	@$(BIN)/python -c "import nbgrader" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[homework]"

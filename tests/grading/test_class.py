@@ -1,6 +1,6 @@
 """Thirty returned notebooks of a whole chapter, from the LMS's zip to marks and feedback.
 
-It takes minutes, so only ``.ci/run`` runs it: pytest tests/homework/test_class.py --durations=1
+It takes minutes, so only ``.ci/run`` runs it: pytest tests/grading/test_class.py --durations=1
 """
 
 import csv
