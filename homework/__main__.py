@@ -10,7 +10,7 @@ try:
 except ModuleNotFoundError:
     sys.exit('nbgrader is missing. Install it: pip install --editable ".[homework]"')
 
-from homework import collect, grade, release
+from homework import collect, grade, late, release
 from homework.course import CHAPTERS, Course
 
 COURSE = Path(__file__).parent / "course"
@@ -19,10 +19,9 @@ COURSE = Path(__file__).parent / "course"
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; say what is wrong in a line where it cannot be done."""
     options = parser().parse_args(arguments)
-    course = Course(options.course.resolve())
     try:
-        options.command(course, options)
-    except (FileNotFoundError, RuntimeError, ValueError) as error:
+        options.command(Course(options.course.resolve()), options)
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{options.name}: {error}")
 
 
@@ -67,11 +66,13 @@ def _grade(course, options):
 
 def _feedback(course, options):
     name = CHAPTERS[options.chapter]
+    late.charge(course)
     course.nbgrader("generate_feedback", name, "--force")
     print(f"One page for each student: {course.zip('feedback', name, pattern=f'*/{name}/*.html')}")
 
 
 def _marks(course, options):
+    late.charge(course)
     course.nbgrader("export", f"--to={course.root / 'marks.csv'}")
     print(f"Marks: {course.root / 'marks.csv'}")
 

@@ -1,99 +1,175 @@
 """Take in what students returned, whatever their LMS made of the file names."""
 
+import hashlib
+import io
 import re
 import shutil
 import zipfile
-from pathlib import Path
-
-from nbgrader.plugins import FileNameCollectorPlugin
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from homework.course import CHAPTERS, Course
 
-IN_A_FOLDER = r"(?P<student>.+?_\d+)_assignsubmission_file_?.*"  # Moodle, a folder for each student
-IN_A_NAME = [
-    r".*?_(?P<student>[^_]+)_attempt_(?P<time>\d{4}(?:-\d\d){5})_.*",  # Blackboard
-    r"(?P<student>.+?_\d+)_assignsubmission_file_.*",  # Moodle, all in one folder
-    r"(?P<student>[^_]+?)_(?:LATE_)?(?P<number>\d+)_\d+_.*",  # Canvas
-]
+MOODLE = r"(?P<student>.+?_\d+)_assignsubmission_file_?.*"
+BLACKBOARD = r"(?P<whole>.*?(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_.*)?"
+CANVAS = r"(?P<student>[^_]+?)_(?:LATE_)?(?P<number>\d+)_\d+(?:_.*)?"
 
 
-def collect(course: Course, chapter: int, returned: list[Path]) -> None:
-    """Put every returned notebook into ``submitted/``; earlier archives stay, and are read again.
+class Returned(NamedTuple):
+    """A notebook that came back."""
+
+    student: str
+    whole: str  # the same student, in more words, should two have the same name
+    time: str  # of handing in, UTC, where the LMS tells
+    place: str
+    content: bytes
+
+
+def collect(course: Course, chapter: int, paths: list[Path]) -> None:
+    """Put every returned notebook into ``submitted/``, and say whose could not be read.
+
+    What has not changed since it was collected last stays as it is. What is replaced by a newer notebook,
+    or stands beside another one, is kept in ``downloaded/``.
 
     Args:
         course: where to collect.
         chapter: 1 to 4.
-        returned: folders, zips or notebooks.
+        paths: folders, zips or notebooks.
 
     Raises:
         FileNotFoundError: there is nothing at one of the paths, or no notebook anywhere.
-        ValueError: a zip is damaged.
     """
     name = CHAPTERS[chapter]
-    archive = course.root / "downloaded" / name / "archive"
-    for path in returned:
-        if not path.exists():
-            raise FileNotFoundError(f"there is nothing at {path}.")
-        if path.suffix == ".zip" and not zipfile.is_zipfile(path):
-            raise ValueError(f"{path} is not a zip, or is damaged. Download it again.")
-        if path.is_dir():
-            shutil.copytree(path, archive / path.name, dirs_exist_ok=True)
-        else:
-            target = archive if path.suffix == ".zip" else archive / "notebooks"
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
+    found = [one for path in paths for one in notebooks(path.resolve(), name)]
+    if not found:
+        raise FileNotFoundError(f"no notebook was found in {', '.join(map(str, paths))}.")
     before = set(course.students(name))
-    course.nbgrader("zip_collect", name, "--force")
-    students = set(course.students(name))
-    if not students:
-        raise FileNotFoundError(f"no notebook was found in {', '.join(map(str, returned))}.")
-    print(f"{len(students)} students have handed in, {len(students - before)} of them new.")
+    new = 0
+    archive = course.root / "downloaded" / name / "archive"
+    shutil.rmtree(archive, ignore_errors=True)
+    for student, theirs in by_student(found).items():
+        kept = course.root / "downloaded" / name / "kept" / student
+        kept.mkdir(parents=True, exist_ok=True)
+        *others, chosen = sorted(theirs, key=lambda one: (one.time, one.place.endswith(f"{name}.ipynb")))
+        for other in others:
+            if other.content != chosen.content:
+                print(f"needs a look: {student}: another notebook, {other.place}, is kept in {kept}")
+                _keep(kept, other.content)
+        if not _keep(kept, chosen.content) and student in before:
+            continue
+        new += 1
+        target = archive / student / (f"at {chosen.time}" if chosen.time else "") / f"{name}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(chosen.content)
+    if new:
+        course.nbgrader("zip_collect", name, "--force")
+    print(f"{len(course.students(name))} students have handed in, {new} of the notebooks are new.")
 
 
-class LMSCollector(FileNameCollectorPlugin):
-    """Tells from the path of a returned notebook who returned it.
+def notebooks(path: Path, name: str) -> Iterator[Returned]:
+    """Yield every notebook in a folder, a zip (and the zips in it), or the notebook itself."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is nothing at {path}.")
+    if path.is_dir():
+        files = [
+            (PurePosixPath(file.relative_to(path)), file.read_bytes())
+            for file in sorted(path.rglob("*"))
+            if file.is_file()
+        ]
+    else:
+        files = [(PurePosixPath(path.name), path.read_bytes())]
+    inside = [(place, content) for file in files for place, content in _unpacked(*file)]
+    inside = [(place, content) for place, content in inside if not _is_litter(place)]
+    container = path.parent.name if path.suffix.lower() == ".ipynb" else path.stem
+    for place, (_, content) in zip(_without_top([place for place, _ in inside]), inside, strict=True):
+        yield whose(place, name, container)._replace(content=content)
+
+
+def _unpacked(place, content):
+    """The notebooks in a file, by their place; a zip counts as a folder, unless it is the only one."""
+    if place.suffix.lower() == ".ipynb":
+        yield place, content
+    if place.suffix.lower() == ".zip":
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                for inner in packed.infolist():
+                    if not inner.is_dir():
+                        yield from _unpacked(place.with_suffix("") / inner.filename, packed.read(inner))
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            print(f"needs a look: {place} cannot be unpacked ({error})")
+
+
+def _is_litter(place):
+    return any(part == "__MACOSX" or part.startswith(".") for part in place.parts)
+
+
+def _without_top(places):
+    """Drop folders that hold everything, but not the one that names the only student."""
+    while len({place.parts[0] for place in places}) == 1 and (
+        all(len(place.parts) > 2 for place in places)
+        or (len(places) > 1 and all(len(place.parts) > 1 for place in places))
+    ):
+        places = [place.relative_to(place.parts[0]) for place in places]
+    return places
+
+
+def whose(place: PurePosixPath, name: str, container: str) -> Returned:
+    """Tell from its place whose notebook it is.
 
     A folder for each student, ``ada/anything.ipynb``; one folder of ``ada.ipynb`` or
     ``ada_1_autoencoder.ipynb``; and the downloads of Moodle, Canvas and Blackboard.
-    """
-
-    def __init__(self, *arguments, **settings):
-        super().__init__(*arguments, **settings)
-        self.seen = set()
-
-    def _match(self, filename):
-        """Return student, notebook and, where the name has it, the time; None for what is no submission."""
-        name = self.parent.coursedir.assignment_id
-        place = Path(filename).relative_to(self.parent._format_collect_path(self.parent.extracted_directory))
-        if "__MACOSX" in place.parts or place.name.startswith("."):
-            return None
-        found = whose(place, name)
-        twice = (found["student_id"], found.get("timestamp")) in self.seen
-        self.seen.add((found["student_id"], found.get("timestamp")))
-        return found | {"file_id": f"{name} (another, {place.stem}).ipynb" if twice else f"{name}.ipynb"}
-
-
-def whose(place: Path, name: str) -> dict[str, str]:
-    """Return ``student_id`` and perhaps ``timestamp`` for a path inside an archive or folder.
 
     Args:
-        place: begins with the name of that archive or folder.
+        place: inside a folder or zip.
         name: of the assignment.
+        container: of that folder or zip, for a notebook of the assignment's own name.
     """
-    if len(place.parts) > 2:
-        folder = place.parts[1]
-        match = re.fullmatch(IN_A_FOLDER, folder)
-        return {"student_id": plain(match["student"] if match else folder)}
-    for pattern in IN_A_NAME:
-        if match := re.fullmatch(pattern, place.stem):
+    words = place.parts[0] if len(place.parts) > 1 else place.stem
+    for pattern in (BLACKBOARD, MOODLE, CANVAS):
+        if match := re.fullmatch(pattern, words):
             parts = match.groupdict()
-            found = {"student_id": plain("_".join(filter(None, [parts["student"], parts.get("number")])))}
-            if time := parts.get("time"):
-                found["timestamp"] = f"{time[:10]} {time[11:].replace('-', ':')} UTC"
-            return found
-    return {"student_id": plain(re.sub(rf"^{name}[_ -]+|[_ -]+{name}$", "", place.stem))}
+            student = plain("_".join(filter(None, [parts["student"], parts.get("number")])))
+            return Returned(
+                student, plain(parts.get("whole") or student), _utc(parts.get("time")), str(place), b""
+            )
+    student = container if words == name else re.sub(rf"^{name}[_ -]+|[_ -]+{name}$", "", words)
+    return Returned(plain(student), plain(student), "", str(place), b"")
+
+
+def by_student(found: list[Returned]) -> dict[str, list[Returned]]:
+    """Group notebooks by student; two who would have the same name get a longer one."""
+    wholes = defaultdict(set)
+    for one in found:
+        wholes[one.student].add(one.whole)
+    groups = defaultdict(list)
+    for one in found:
+        groups[one.student if len(wholes[one.student]) == 1 else one.whole].append(one)
+    return groups
 
 
 def plain(student: str) -> str:
     """A student's id without what file systems and nbgrader cannot bear."""
-    return re.sub(r"[^\w.@-]+", "_", student).strip("_")
+    return re.sub(r"[^\w.@-]+", "_", student).strip("_") or "unnamed"
+
+
+def _utc(time):
+    """Blackboard's local time, taken for this machine's, as nbgrader reads it."""
+    if not time:
+        return ""
+    return (
+        datetime.strptime(time, "%Y-%m-%d-%H-%M-%S")
+        .astimezone(timezone.utc)
+        .strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
+
+
+def _keep(folder, content):
+    """Keep a notebook under the hash of its content; return whether it is a new one."""
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.ipynb"
+    if path.exists():
+        return False
+    path.write_bytes(content)
+    return True

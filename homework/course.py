@@ -1,11 +1,15 @@
 """A course folder in nbgrader's layout, and how to call nbgrader in it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+from nbgrader.api import Gradebook
+from traitlets.config import Config, PyFileConfigLoader
 
 from homework import HERE
 
@@ -41,11 +45,18 @@ class Course:
         )
         (self.root / "nbgrader.log").write_text(done.stdout)
         if done.returncode:
-            said = [line for line in done.stdout.splitlines() if "ERROR" in line] or done.stdout.splitlines()
-            last = said[-1] if said else "nothing"
+            words = reason(done.stdout)
             raise RuntimeError(
-                f"nbgrader {command[0]} failed: {last} (all of it: {self.root / 'nbgrader.log'})"
+                f"nbgrader {command[0]} failed: {words} (all of it: {self.root / 'nbgrader.log'})"
             )
+
+    def gradebook(self) -> Gradebook:
+        """Open the gradebook, for a ``with`` statement."""
+        return Gradebook(f"sqlite:///{self.root / 'gradebook.db'}")
+
+    def settings(self) -> Config:
+        """What nbgrader_config.py says."""
+        return PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
 
     def formgrader(self) -> None:
         """Open nbgrader's grading page in JupyterLab, until it is closed."""
@@ -66,3 +77,10 @@ class Course:
             for path in sorted((self.root / step).glob(pattern)):
                 packed.write(path, path.relative_to(self.root / step))
         return archive
+
+
+def reason(log: str) -> str:
+    """The line of nbgrader's log that says why it failed."""
+    errors = re.findall(r"^\s*([\w.]*(?:Error|Exception|Timeout)\b.*)", log, re.MULTILINE)
+    errors = errors or re.findall(r"ERROR\] (.*)", log) or log.split("\n")
+    return errors[-1][:200]

@@ -1,19 +1,21 @@
 """Run returned notebooks, several at once, and say which of them need a look."""
 
+import contextlib
 import hashlib
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import psutil
-from nbgrader.api import Gradebook
+from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from homework.course import CHAPTERS, ENVIRONMENT, Course
+from homework.course import CHAPTERS, ENVIRONMENT, Course, reason
 from homework.preprocessors import LOOK
 
-LIMIT = 600  # seconds for one notebook, whatever its cells do
+LIMIT = 900  # seconds for one notebook, whatever its cells do
 TRIES = 3  # where the gradebook was locked by another grading
 
 
@@ -31,6 +33,8 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
         raise FileNotFoundError(f"nobody has handed in: python -m homework collect {chapter} PATH")
     waiting = [student for student in students if again or not _is_graded(course, name, student)]
     print(f"{len(students)} notebooks, {len(students) - len(waiting)} of them graded before.")
+    if not course.settings().LimitedKernelManager.sandbox:
+        print("Students' code runs without a sandbox, and can do what you can: see homework/README.md.")
     running = set()
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -56,7 +60,19 @@ def _grade_one(course, name, student, running):
         status = _autograde(course, name, student, unfinished, running)
         if status == 0 or "database is locked" not in unfinished.read_text(errors="replace"):
             break
+    if status:
+        _forget(course, name, student)
     unfinished.replace(log if status == 0 else failed)
+
+
+def _forget(course, name, student):
+    """Take back what an earlier grading left: points of the tests, and the pages."""
+    for step in ("autograded", "feedback"):
+        shutil.rmtree(course.root / step / student / name, ignore_errors=True)
+    with course.gradebook() as book, contextlib.suppress(MissingEntry):
+        for grade in book.find_submission_notebook(name, name, student).grades:
+            grade.auto_score = 0
+        book.db.commit()
 
 
 def _autograde(course, name, student, log, running):
@@ -102,20 +118,21 @@ def _log(course, name, student) -> Path:
 
 
 def _is_graded(course, name, student):
-    """A finished grading leaves a log, whose first line tells of which submission and release."""
+    """A finished grading leaves a log, whose first line tells of which submission, tests and settings."""
     log = _log(course, name, student)
     return log.exists() and log.open().readline().strip() == _digest(course, name, student)
 
 
 def _digest(course, name, student):
-    given = [*course.root.glob(f"submitted/{student}/{name}/*"), *course.root.glob(f"release/{name}/*")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(given))).hexdigest()
+    places = (f"submitted/{student}/{name}/*", f"source/{name}/*", "nbgrader_config.py")
+    given = [path for place in places for path in sorted(course.root.glob(place)) if path.is_file()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in given)).hexdigest()
 
 
 def _report(course, name, students):
     """Print how many are graded, and what was unusual about which."""
     found = {student: looks(course, name, student) for student in students}
-    with gradebook(course) as book:
+    with course.gradebook() as book:
         by_hand = sum(found.needs_manual_grade for found in book.assignment_submissions(name))
     graded = sum(_log(course, name, student).exists() for student in students)
     print(f"{graded} graded, {len(students) - graded} not; {by_hand} with answers to grade by hand.")
@@ -124,21 +141,12 @@ def _report(course, name, students):
             print(f"needs a look: {student}: {word}")
 
 
-def gradebook(course: Course) -> Gradebook:
-    """Open the course's gradebook, for a ``with`` statement."""
-    return Gradebook(f"sqlite:///{course.root / 'gradebook.db'}")
-
-
 def looks(course: Course, name: str, student: str) -> list[str]:
     """Return in words what was unusual about a student's grading."""
     log = _log(course, name, student)
     failed = log.with_suffix(".failed")
     lines = (failed if failed.exists() else log).read_text(errors="replace").splitlines()
     found = [line.split(LOOK, 1)[1].strip() for line in lines if LOOK in line]
-    extra = sorted(course.root.glob(f"submitted/{student}/{name}/*.ipynb"))
-    if len(extra) > 1:
-        found.append(f"handed in {len(extra)} notebooks; graded is {name}.ipynb")
     if failed.exists():
-        reason = next((line for line in reversed(lines) if "Error" in line or "died" in line), "see its log")
-        found.append(f"not graded: {reason.strip()[:160]} ({failed})")
+        found.append(f"not graded: {reason(chr(10).join(lines))} ({failed})")
     return found

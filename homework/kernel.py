@@ -1,5 +1,7 @@
 """Where students' code runs: in a kernel that can neither use up the machine nor look around in it."""
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ class LimitedKernelManager(AsyncKernelManager):
 
     memory_gb = Float(4, help="memory that a student's code may take, in GB").tag(config=True)
     file_mb = Integer(200, help="size of the largest file that it may write, in MB").tag(config=True)
-    cpu_seconds = Integer(300, help="processor time after which it is killed").tag(config=True)
+    cpu_seconds = Integer(600, help="processor time after which it is killed").tag(config=True)
     sandbox = Bool(False, help="run it in bubblewrap (Linux); see homework/README.md").tag(config=True)
 
     def format_kernel_cmd(self, extra_arguments=None):
@@ -30,19 +32,22 @@ class LimitedKernelManager(AsyncKernelManager):
         await super().interrupt_kernel()
 
     def _bubblewrap(self):
-        """Everything read-only, temporary and home folders empty, the course folder gone.
+        """Everything read-only; empty are the temporary and home folders, this repository and the course.
 
-        What Python and the course need is put back, and this kernel's connection file, not the others'.
+        What Python and a chapter need is put back, and this kernel's connection file, not the others'.
         """
         connection = Path(self.connection_file)
         command = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-        for empty in ("/tmp", Path.home()):
-            command += ["--tmpfs", str(empty)]
-        for needed in (sys.base_prefix, sys.prefix, HERE.parent):
+        for empty in ("/tmp", "/run", Path.home(), connection.parent, HERE.parent, Path.cwd()):
+            command += ["--tmpfs", str(empty)]  # nbgrader works in the course folder
+        for needed in (sys.base_prefix, sys.prefix, HERE.parent / "helpers", connection):
             command += ["--ro-bind", str(needed), str(needed)]
-        for empty in (connection.parent, Path.cwd()):  # nbgrader works in the course folder
-            command += ["--tmpfs", str(empty)]
-        command += ["--ro-bind", str(connection), str(connection)]
         # Among its own processes the kernel is the first, and would take that for the death of its parent.
         command += ["--unshare-pid", "--unsetenv", "JPY_PARENT_PID"]
         return [*command, "--chdir", "/tmp", "--die-with-parent", "--"]
+
+
+def has_bubblewrap() -> bool:
+    """Can bubblewrap be used here? Some systems have it and do not permit it."""
+    trial = ["bwrap", "--ro-bind", "/", "/", "--unshare-pid", "true"]
+    return shutil.which("bwrap") is not None and subprocess.run(trial, capture_output=True).returncode == 0

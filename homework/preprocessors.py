@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -23,7 +24,7 @@ class Blank(ClearSolutions):
         if utils.is_solution(cell):
             cell.source = blanked(cell.source) if cell.cell_type == "code" else self.text_stub
             cell.source = cell.source.replace("{answer}", grade_id(cell).replace("-", " "))
-        elif cell.cell_type == "code" and not utils.is_grade(cell):
+        elif cell.cell_type == "code":
             cell.metadata.setdefault("tags", []).append(
                 "raises-exception"
             )  # the cells below run all the same
@@ -43,76 +44,101 @@ class HideTests(NbGraderPreprocessor):
     The tests would give the answers away; nbgrader puts them back when it grades.
     """
 
+    check = None
+
     def preprocess_cell(self, cell, resources, index):
-        """Hide one cell; remember the check that stands before it."""
+        """Hide one cell behind the check that stands before it."""
         if _is_test(cell):
-            cell.source = (
-                f"# Hidden tests grade this. They want at least what the check wants.\n{self.last_check}"
-            )
+            if not self.check:
+                raise ValueError(f"No line such as `checks.energy(energy)` stands before {grade_id(cell)}.")
+            cell.source = f"# Graded by hidden tests: what the check tries, with other numbers.\n{self.check}"
         elif match := re.fullmatch(r"checks\.(\w+)\((\w+)\)", cell.source):
-            self.last_check = "checks.require(checks.{}, {})".format(*match.groups())
+            self.check = "checks.require(checks.{}, {})".format(*match.groups())
+        elif utils.is_solution(cell):
+            self.check = None
         return cell, resources
 
 
 def blanked(source: str) -> str:
-    """Return code in which every function has lost its body, but for the docstring."""
+    """Return code in which every function has lost its body, but for the docstring.
+
+    Raises:
+        ValueError: there is no function with a docstring and a body below it.
+    """
     lines = source.splitlines()
     for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.FunctionDef):
-            first = node.body[1] if ast.get_docstring(node) else node.body[0]
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) and len(node.body) > 1:
             stub = ["    # YOUR CODE HERE", f'    raise checks.NotWrittenYetError("{node.name}")']
-            lines[first.lineno - 1 : node.end_lineno] = stub
+            lines[node.body[0].end_lineno : node.end_lineno] = stub
+    if lines == source.splitlines():
+        raise ValueError(
+            f"A task has to be a function with a docstring, which says what to write: {source!r}"
+        )
     return "\n".join(lines)
 
 
 class Mend(NbGraderPreprocessor):
     """Put a returned notebook's locked cells back to where and what they were in the release.
 
-    Students' own cells stay, in their order. Test cells are taken from the release and stand right
-    behind the answer that they test; if that answer is gone, at the end.
+    Students' own cells stay, in their order. Where test cells are lost or out of order, they come from
+    the release and stand right behind the answer that they test; if that answer is gone, at the end.
     """
 
     def preprocess(self, nb, resources):
         """Mend one notebook; log what had to be mended."""
         ids = resources["nbgrader"]
-        released = nbformat.read(Path("release", ids["assignment"], f"{ids['notebook']}.ipynb"), as_version=4)
+        path = Path("release", ids["assignment"], f"{ids['notebook']}.ipynb")
+        released = [cell for cell in nbformat.read(path, as_version=4).cells if grade_id(cell)]
         self._forget_other_releases(nb, released)
         self._choose_among_copies(nb, released)
-        tests = [(grade_id(cell), cell.source) for cell in nb.cells if _is_test(cell)]
-        if tests != [(grade_id(cell), cell.source) for cell in released.cells if _is_test(cell)]:
-            self.log.warning(f"{LOOK} locked test cells were changed, moved, copied or deleted; restored")
-        nb.cells = [cell for cell in nb.cells if not _is_test(cell)]
-        answer = None
-        for cell in released.cells:
-            if utils.is_solution(cell):
-                answer = grade_id(cell)
-            if _is_test(cell):
-                _insert_behind(nb, answer, cell)
-            elif grade_id(cell) and grade_id(cell) not in map(grade_id, nb.cells):
-                self.log.warning(f"{LOOK} the cell {grade_id(cell)} is missing")
-                if cell.cell_type == "markdown":
-                    nb.cells.append(cell)
+        self._restore(nb, released)
         return nb, resources
 
     def _forget_other_releases(self, nb, released):
-        known = set(map(grade_id, released.cells))
+        known = {grade_id(cell) for cell in released}
         for cell in nb.cells:
-            if grade_id(cell) not in known:
+            if "nbgrader" in cell.metadata and grade_id(cell) not in known:
                 self.log.warning(f"{LOOK} the cell {grade_id(cell)} is not from the current release")
                 del cell.metadata["nbgrader"]
 
     def _choose_among_copies(self, nb, released):
-        stubs = {grade_id(cell): cell.source.strip() for cell in released.cells if utils.is_solution(cell)}
-        for name, stub in stubs.items():
+        """Of cells with one id let the last one count that is not as it was released."""
+        for original in released:
+            name = grade_id(original)
             copies = [cell for cell in nb.cells if grade_id(cell) == name]
             if len(copies) > 1:
                 self.log.warning(
                     f"{LOOK} the cell {name} is there {len(copies)} times; the last changed one counts"
                 )
-                chosen = [cell for cell in copies if cell.source.strip() != stub] or copies
+                changed = [cell for cell in copies if cell.source.strip() != original.source.strip()]
                 for cell in copies:
-                    if cell is not chosen[-1]:
+                    if changed and cell not in changed:
+                        nb.cells.remove(cell)  # a blank copy would undo the answer
+                    elif cell is not (changed or copies)[-1]:
                         del cell.metadata["nbgrader"]
+
+    def _restore(self, nb, released):
+        order = [grade_id(cell) for cell in released if cell.cell_type == "code"]
+        if [grade_id(cell) for cell in nb.cells if grade_id(cell) in order] != order:
+            self.log.warning(
+                f"{LOOK} tasks or tests are out of order or lost; each test stands behind its task now"
+            )
+            nb.cells = [cell for cell in nb.cells if not _is_test(cell)]
+        there = {grade_id(cell): cell for cell in nb.cells}
+        answer = None
+        for cell in released:
+            if utils.is_solution(cell):
+                answer = grade_id(cell)
+            found = there.get(grade_id(cell))
+            if found is None:
+                if _is_test(cell):
+                    _insert_behind(nb, answer, cell)
+                    continue
+                self.log.warning(f"{LOOK} the cell {grade_id(cell)} was missing")
+                if cell.cell_type == "markdown":
+                    nb.cells.append(cell)
+            elif _is_test(cell) and found.source != cell.source:
+                self.log.warning(f"{LOOK} the test {grade_id(cell)} was changed; restored")
 
 
 def grade_id(cell) -> str | None:
@@ -136,17 +162,28 @@ class LimitedExecute(Execute):
 
     def __init__(self, *arguments, **settings):
         super().__init__(*arguments, kernel_manager_class=LimitedKernelManager, **settings)
+        self.printed = Counter()
+
+    def process_message(self, msg, cell, cell_index):
+        """Take in a message from the kernel, but no more text than allowed."""
+        if msg["msg_type"] == "stream":
+            text = msg["content"]["text"]
+            room = max(0, self.max_characters - self.printed[cell_index])
+            self.printed[cell_index] += len(text)
+            # On nbgrader's terms a test that prints to stderr, if only a warning, has failed.
+            msg["content"] = {"name": "stdout", "text": text[:room]}
+            if not room:
+                return None
+        return super().process_message(msg, cell, cell_index)
 
     def preprocess(self, nb, resources):
-        """Run the notebook, then cut long outputs and log what stopped the hard way."""
+        """Run the notebook, and log what stopped the hard way or printed too much."""
         nb, resources = super().preprocess(nb, resources)
-        for cell in nb.cells:
+        for index, cell in enumerate(nb.cells):
+            start = repr(cell.source[:50])
             for output in cell.get("outputs", []):
                 if output.get("ename") in ("CellTimeoutError", "MemoryError"):
-                    self.log.warning(f"{LOOK} a cell stopped with {output.ename}: {cell.source[:50]!r}")
-                if output.output_type == "stream" and len(output.text) > self.max_characters:
-                    self.log.warning(
-                        f"{LOOK} a cell printed {len(output.text):,} characters: {cell.source[:50]!r}"
-                    )
-                    output.text = output.text[: self.max_characters] + "\n... cut here by the grader ..."
+                    self.log.warning(f"{LOOK} a cell stopped with {output.ename}: {start}")
+            if self.printed[index] > self.max_characters:
+                self.log.warning(f"{LOOK} a cell printed {self.printed[index]:,} characters: {start}")
         return nb, resources

@@ -10,11 +10,20 @@ from homework.course import CHAPTERS, NOTEBOOKS, Course
 
 
 def release(course: Course, chapter: int, deadline: str | None = None) -> None:
-    """Make the students' version of a chapter, and a zip of it for any LMS."""
+    """Make the students' version of a chapter, and a zip of it for any LMS.
+
+    Raises:
+        RuntimeError: the chapter has changed after students handed it in, or nbgrader failed.
+    """
     name = CHAPTERS[chapter]
     source = course.root / "source" / name
+    chapter_now, released = NOTEBOOKS / f"{name}.ipynb", source / f"{name}.ipynb"
+    if course.students(name) and chapter_now.read_bytes() != released.read_bytes():
+        raise RuntimeError(
+            f"students have handed in {name}, and the chapter has changed since. Use another --course."
+        )
     source.mkdir(parents=True, exist_ok=True)
-    shutil.copy(NOTEBOOKS / f"{name}.ipynb", source)
+    shutil.copy(chapter_now, released)
     if deadline:
         course.nbgrader("db", "assignment", "add", name, f"--duedate={deadline}")
     course.nbgrader("generate_assignment", name, "--create", "--force")

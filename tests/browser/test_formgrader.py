@@ -49,7 +49,7 @@ def server(course):
 
 
 def test_an_answer_is_graded_by_hand(course, server, page):
-    (student,) = course.students(NAME)
+    assert course.students(NAME) == ["ada"]
     page.goto(f"{server.address}/formgrader/gradebook/{NAME}/{NAME}")
     page.get_by_role("link", name="Submission #1").click()
     page.get_by_text("2 points: says why: blind draws fall where no codes are").wait_for()
@@ -61,6 +61,6 @@ def test_an_answer_is_graded_by_hand(course, server, page):
     graded.press("Tab")
     page.wait_for_timeout(1000)
     assert points.count() >= 1
-    with grade.gradebook(course) as gradebook:
-        found = gradebook.find_grade("answer-1", NAME, NAME, student)
+    with course.gradebook() as gradebook:
+        found = gradebook.find_grade("answer-1", NAME, NAME, "ada")
         assert found.manual_score == 3.5

@@ -39,7 +39,7 @@ class Class:
 
     def marks(self):
         """Return the automatic points of each student, by cell."""
-        with grade.gradebook(self.course) as gradebook:
+        with self.course.gradebook() as gradebook:
             return {
                 submission.student.id: {
                     points.name: points.auto_score

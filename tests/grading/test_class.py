@@ -22,7 +22,7 @@ KINDS = {  # of submissions: code for the two tasks, points
     "perfect": (ENERGY, LOSS, 12),
     "empty": (None, None, 0),
     "first": (ENERGY, None, 6),
-    "second": (None, LOSS.replace("energy(codes)", "losses.energy(codes)"), 6),
+    "second": (None, LOSS, 6),
     "slips": (ENERGY.replace("0.5 * ", ""), LOSS.replace("energy(codes)", "0 * energy(codes)"), 0),
 }
 

@@ -1,0 +1,67 @@
+"""How nbgrader works in a course: the steps of its pipeline, and where things are."""
+
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearMarkScheme,
+    ClearOutput,
+    ComputeChecksums,
+    IncludeHeaderFooter,
+    LimitOutput,
+    LockCells,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+    SaveCells,
+)
+
+from homework import HERE
+from homework.kernel import has_bubblewrap
+from homework.late import LatePenalty
+from homework.preprocessors import Blank, HideTests, LimitedExecute, Mend
+
+
+def configure(c) -> None:
+    """Fill in nbgrader's configuration; a course's own file goes on from there."""
+    c.LimitedKernelManager.sandbox = has_bubblewrap()
+    c.Execute.timeout = 30
+    c.Execute.iopub_timeout = 10  # seconds for a cell to heed the interrupt that follows
+    c.CourseDirectory.course_id = "from-autoencoder-to-vae"
+    c.CourseDirectory.db_url = "sqlite:///gradebook.db?timeout=60"  # several gradings write to it
+    c.HTMLExporter.sanitize_html = True  # what students print must not run in the graders' browsers
+    c.IncludeHeaderFooter.header = str(HERE / "hand_in.ipynb")
+    c.ClearSolutions.text_stub = "*Write {answer} here, in place of this line.*"
+    c.ClearMarkScheme.begin_mark_scheme_delimeter = "**For the grader**"
+    c.ClearMarkScheme.end_mark_scheme_delimeter = "**End of rubric**"
+    c.ClearMarkScheme.enforce_metadata = False  # rubrics stand with the question, which is no task cell
+    c.FileNameCollectorPlugin.named_regexp = (
+        r".*/extracted/(?P<student_id>[^/]+)/(?:at (?P<timestamp>[^/]+)/)?(?P<file_id>[^/]+)\.ipynb"
+    )
+    c.AssignLatePenalties.plugin_class = LatePenalty
+    c.GenerateAssignment.preprocessors = [
+        IncludeHeaderFooter,
+        LockCells,
+        Blank,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        SaveCells,
+        HideTests,
+        ClearMarkScheme,
+        ComputeChecksums,
+        CheckCellMetadata,
+    ]
+    c.Autograde.sanitize_preprocessors = [
+        ClearOutput,
+        Mend,
+        OverwriteKernelspec,
+        OverwriteCells,
+        CheckCellMetadata,
+    ]
+    c.Autograde.autograde_preprocessors = [
+        LimitedExecute,
+        LimitOutput,
+        SaveAutoGrades,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
