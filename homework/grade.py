@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import psutil
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from homework.course import CHAPTERS, ENVIRONMENT, Course, reason
+from homework.course import CHAPTERS, ENVIRONMENT, NBGRADER, Course, reason
 from homework.preprocessors import LOOK
 
 LIMIT = 900  # seconds for one notebook, whatever its cells do
@@ -76,7 +75,7 @@ def _forget(course, name, student):
 
 
 def _autograde(course, name, student, log, running):
-    command = [sys.executable, "-m", "nbgrader", "autograde", name, f"--student={student}", "--force"]
+    command = [*NBGRADER, "autograde", name, f"--student={student}", "--force"]
     with log.open("w") as words:
         words.write(_digest(course, name, student) + "\n")
         words.flush()
