@@ -28,7 +28,6 @@ def configure(c) -> None:
     c.Execute.iopub_timeout = 10  # seconds for a cell to heed the interrupt that follows
     c.CourseDirectory.course_id = "from-autoencoder-to-vae"
     c.CourseDirectory.db_url = "sqlite:///gradebook.db?timeout=60"  # several gradings write to it
-    c.HTMLExporter.sanitize_html = True  # what students print must not run in the graders' browsers
     c.IncludeHeaderFooter.header = str(HERE / "hand_in.ipynb")
     c.ClearSolutions.text_stub = "*Write {answer} here, in place of this line.*"
     c.ClearMarkScheme.begin_mark_scheme_delimeter = "**For the grader**"

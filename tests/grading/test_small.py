@@ -173,6 +173,13 @@ def warns(notebook):
     solve(notebook, ENERGY.replace("return", "import sys; print('hm', file=sys.stderr)\n    return"))
 
 
+@submission(BOTH)
+def draws(notebook):
+    solve(notebook)
+    notebook.cells.append(code("from helpers import plots\nplots.Picture(3, 2, 'a <b> \"picture\"')"))
+    notebook.cells.append(code("from IPython.display import HTML\nHTML('<script>alert()</script>')"))
+
+
 @submission(SECOND, "restored")
 def changed_test(notebook):
     solve(notebook, "energy = None")
@@ -306,6 +313,14 @@ def test_grades_only_what_is_new(graded, capsys):
     small.grade()
     assert f"{before} notebooks, {before - 1} of them graded before" in capsys.readouterr().out
     assert small.marks()["perfect"]["energy-test"] == 0
+
+
+def test_pages_show_pictures_and_no_scripts(graded):
+    small, *_ = graded
+    (path,) = small.course.root.glob("autograded/draws/*/*.ipynb")
+    outputs = [output for found in nbformat.read(path, 4).cells for output in found.get("outputs", [])]
+    (page,) = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
+    assert page.startswith("<img src=")
 
 
 def test_a_failed_grading_takes_old_points_back(graded):
