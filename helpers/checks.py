@@ -260,21 +260,24 @@ class Trial:
             raise SlipError(
                 "the codes that the decoder got are cut off from the encoder. Do without `.detach()`."
             )
-        slips = functools.partial(
-            _reconstruction_slips, self.logits, self.images
-        )  # 13 passes over all pixels
         right = losses.reconstruction(self.logits, self.images)
         hint = "Binary cross-entropy for each pixel, summed over the pixels, averaged over the batch."
-        _same("the reconstruction", self.terms["reconstruction"], right, slips, hint, [self.logits])
+        found = self.terms["reconstruction"]
+        source = self.logits
+        _same(
+            "the reconstruction",
+            found,
+            right,
+            lambda: _reconstruction_slips(source, self.images),
+            hint,
+            [source],
+        )
 
     def has_energy(self) -> None:
         """Compare the energy with that of the codes."""
-        slips = {
-            "is that of the noisy codes: take the codes themselves.": losses.energy(self.latents),
-            **_energy_slips(self.codes),
-        }
-        if _close(self.latents, self.codes):
-            del slips["is that of the noisy codes: take the codes themselves."]
+        slips = _energy_slips(self.codes)
+        if not _close(self.latents, self.codes):
+            slips["is that of the noisy codes: take the codes themselves."] = losses.energy(self.latents)
         weights = list(self.model.encoder.code.parameters())
         _same("the energy", self.terms["energy"], losses.energy(self.codes), lambda: slips, _ENERGY, weights)
 
@@ -410,7 +413,9 @@ def _noise_slips(sizes, codes, name):
         f"the noise is the exponential of half of {name}, as if of a log-variance.": (sizes / 2).exp(),
         f"the noise is divided by `{name}`; multiply.": 1 / sizes,
         "the noise is multiplied by the codes; it should not depend on them.": (sizes * codes).abs(),
-        "the noise has one size for all; each number of each digit has its own.": torch.full_like(sizes, 0.2),
+        "the noise has one size for all; each number of each digit has its own.": torch.full_like(
+            sizes, losses.FIXED_SIZE
+        ),
     }
 
 

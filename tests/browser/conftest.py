@@ -47,7 +47,7 @@ explorer.explore_numbers(lazy, images, labels)
 ORDER = [name for name in EXPLORERS if name != "imports"]
 
 
-def free_port():
+def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -106,7 +106,14 @@ def serving(folder, application, *options, without=()):
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
     }
-    port = free_port()
+    with running(folder, application, *options, environment=environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(folder, application, *options, environment):
+    """Run a Jupyter application in a folder."""
+    port = _free_port()
     command = [sys.executable, "-m", application, "--no-browser", f"--port={port}", *options]
     with open(folder / "server.log", "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)

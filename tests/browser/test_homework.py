@@ -1,12 +1,10 @@
 """A student runs a chapter that is still blank; an instructor grades an answer by hand."""
 
 import shutil
-import subprocess
-import sys
 
 import nbformat
 import pytest
-from conftest import JUPYTER_OPTIONS, Server, free_port, run_all
+from conftest import JUPYTER_OPTIONS, run_all, running
 
 from homework import collect, grade, release
 from homework.course import CHAPTERS, ENVIRONMENT, Course
@@ -33,19 +31,8 @@ def course(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(course):
-    port = free_port()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", *JUPYTER_OPTIONS]
-    with open(course.root / "server.log", "w") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, cwd=course.root, env=ENVIRONMENT
-        )
-        try:
-            server = Server(course.root, port)
-            server.wait(process)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with running(course.root, "jupyterlab", *JUPYTER_OPTIONS, environment=ENVIRONMENT) as server:
+        yield server
 
 
 def test_an_answer_is_graded_by_hand(course, server, page):
