@@ -73,23 +73,23 @@ def notebooks(path: Path, name: str) -> Iterator[Returned]:
     """Yield every notebook in a folder, a zip (and the zips in it), or the notebook itself."""
     if not path.exists():
         raise FileNotFoundError(f"there is nothing at {path}.")
-    if path.is_dir():
-        files = [
-            (PurePosixPath(file.relative_to(path)), file.read_bytes())
-            for file in sorted(path.rglob("*"))
-            if file.is_file()
-        ]
-    else:
-        files = [(PurePosixPath(path.name), path.read_bytes())]
-    inside = [(place, content) for file in files for place, content in _unpacked(*file)]
-    inside = [(place, content) for place, content in inside if not _is_litter(place)]
-    container = path.parent.name if path.suffix.lower() == ".ipynb" else path.stem
-    for place, (_, content) in zip(_without_top([place for place, _ in inside]), inside, strict=True):
-        yield whose(place, name, container)._replace(content=content)
+    if path.suffix.lower() == ".ipynb":
+        yield whose(PurePosixPath(path.name), name, path.parent.name)._replace(content=path.read_bytes())
+        return
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    places, contents = [], []
+    for file in files:
+        for place, content in _unpacked(PurePosixPath(file.relative_to(path.parent)), file.read_bytes()):
+            inside = place.relative_to(place.parts[0])
+            if not _is_litter(inside):
+                places.append(inside)
+                contents.append(content)
+    for place, content in zip(_without_top(places, name), contents, strict=True):
+        yield whose(place, name, path.stem)._replace(content=content)
 
 
 def _unpacked(place, content):
-    """The notebooks in a file, by their place; a zip counts as a folder, unless it is the only one."""
+    """The notebooks in a file, by their place; a zip counts as a folder."""
     if place.suffix.lower() == ".ipynb":
         yield place, content
     if place.suffix.lower() == ".zip":
@@ -106,11 +106,11 @@ def _is_litter(place):
     return any(part == "__MACOSX" or part.startswith(".") for part in place.parts)
 
 
-def _without_top(places):
+def _without_top(places, name):
     """Drop folders that hold everything, but not the one that names the only student."""
     while len({place.parts[0] for place in places}) == 1 and (
         all(len(place.parts) > 2 for place in places)
-        or (len(places) > 1 and all(len(place.parts) > 1 for place in places))
+        or (len(places) > 1 and all(len(place.parts) > 1 and place.stem != name for place in places))
     ):
         places = [place.relative_to(place.parts[0]) for place in places]
     return places

@@ -63,9 +63,23 @@ def test_a_top_folder_is_no_student(tmp_path, top):
     assert found(tmp_path / "class.zip") == {"ada": b"a", "bob": b"b"}
 
 
+@pytest.mark.parametrize(
+    ("places", "students"),
+    [
+        (["ada.ipynb"], {"ada"}),
+        (["ada.ipynb", "bob_1_autoencoder.ipynb"], {"ada", "bob"}),
+        (["returned/ada_1_autoencoder.ipynb", "returned/bob.ipynb"], {"ada", "bob"}),
+    ],
+)
+def test_loose_notebooks_are_named_by_themselves(tmp_path, places, students):
+    (tmp_path / "class.zip").write_bytes(zipped(**dict.fromkeys(places, "x")))
+    assert set(found(tmp_path / "class.zip")) == students
+
+
 def test_one_student_alone_keeps_the_folder(tmp_path):
-    (tmp_path / "class.zip").write_bytes(zipped(**{"ada/1_autoencoder.ipynb": "a"}))
-    assert found(tmp_path / "class.zip") == {"ada": b"a"}
+    (tmp_path / "one.zip").write_bytes(zipped(**{"ada/1_autoencoder.ipynb": "a"}))
+    (tmp_path / "two.zip").write_bytes(zipped(**{"ada/1_autoencoder.ipynb": "a", "ada/older.ipynb": "b"}))
+    assert set(found(tmp_path / "one.zip")) == set(found(tmp_path / "two.zip")) == {"ada"}
 
 
 def test_a_zip_in_a_zip_is_unpacked_and_a_broken_one_named(tmp_path, capsys):
