@@ -24,10 +24,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from helpers import data, losses, training
 from helpers.models import Autoencoder, as_batch
 
-# isort: split
-from torchvision.datasets import MNIST  # after helpers, which mend it where its compiled part is missing
-from torchvision.transforms import ToTensor
-
 TURNS = 3
 DEVICE = training.best_device()
 TUTORIAL = {"batch_size": 128, "epochs": 10, "lr": 1e-3}
@@ -190,7 +186,10 @@ def peak_memory():
 
 def main():
     images, test_images = data.load_mnist("train")[0], data.load_mnist("test")[0]
-    dataset = data._in_writable_folder(lambda folder: MNIST(folder, transform=ToTensor()))
+    mnist = data.torchvision_datasets().MNIST
+    from torchvision.transforms import ToTensor  # where torchvision's compiled part is missing, only now
+
+    dataset = data._in_writable_folder(lambda folder: mnist(folder, transform=ToTensor()))
     growth()
     share_of_the_machine(images)
     beside_the_dataloader(images, dataset)

@@ -6,12 +6,12 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import platformdirs
 import torch
-from torchvision.datasets import KMNIST, MNIST, FashionMNIST
 
-DATASETS = {"mnist": MNIST, "fashion-mnist": FashionMNIST, "kmnist": KMNIST}
+DATASETS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}  # in torchvision
 GRADING = "NBGRADER_EXECUTION" in os.environ  # nbgrader is validating or grading a homework
 FEW = 2000  # digits that are enough to see a notebook run
 BUNDLE = Path(__file__).parent / "assets" / "mnist"
@@ -62,12 +62,33 @@ def _say_that_it_is_graded():
     print(f"nbgrader runs this with {FEW:,} digits, to be quick: pictures and scores are not your own run's.")
 
 
+def torchvision_datasets() -> ModuleType:
+    """Import ``torchvision.datasets``; at first use, for it takes two seconds.
+
+    The default package index pairs a CPU build of torch with a torchvision that was compiled for
+    CUDA. Its compiled part then does not load, and the import stops at two operators that it only
+    wants to annotate (pytorch/vision issues 8985 and 9077). Nothing in this course uses them, so an
+    empty definition is enough. With matching builds nothing is defined.
+    """
+    try:
+        from torchvision import datasets
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        for operator in ("nms", "qnms"):
+            schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{operator}", schema)
+        from torchvision import datasets
+    return datasets
+
+
 def _read(name, split, folder):
+    dataset = getattr(torchvision_datasets(), DATASETS[name])
     if name == "mnist":
         _unpack(folder / "MNIST" / "raw")
-        return MNIST(folder, train=split == "train")
+        return dataset(folder, train=split == "train")
     try:
-        return DATASETS[name](folder, train=split == "train", download=True)
+        return dataset(folder, train=split == "train", download=True)
     except RuntimeError as error:
         raise ConnectionError(
             f"{name} could not be downloaded ({error}). It needs the internet once; "

@@ -128,8 +128,9 @@ def server(tmp_path, monkeypatch):
 def test_other_datasets_are_downloaded_by_torchvision(cache, server, monkeypatch, name):
     folder, url, images, labels = server
     files = [(path.name, hashlib.md5(path.read_bytes()).hexdigest()) for path in sorted(folder.iterdir())]
-    monkeypatch.setattr(data.DATASETS[name], "mirrors", [url])
-    monkeypatch.setattr(data.DATASETS[name], "resources", files)
+    dataset = getattr(data.torchvision_datasets(), data.DATASETS[name])
+    monkeypatch.setattr(dataset, "mirrors", [url])
+    monkeypatch.setattr(dataset, "resources", files)
     loaded_images, loaded_labels = data.load_mnist("test", name)
     assert torch.equal(loaded_images, images)
     assert torch.equal(data.load_mnist("train", name)[0], 255 - images)
@@ -137,6 +138,6 @@ def test_other_datasets_are_downloaded_by_torchvision(cache, server, monkeypatch
 
 
 def test_without_the_internet_other_datasets_say_so(cache, monkeypatch):
-    monkeypatch.setattr(data.DATASETS["kmnist"], "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(data.torchvision_datasets().KMNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(ConnectionError, match="needs the internet"):
         data.load_mnist("train", "kmnist")
