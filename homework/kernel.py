@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import platformdirs
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Bool, Float, Integer
 
@@ -42,6 +43,9 @@ class LimitedKernelManager(AsyncKernelManager):
             command += ["--tmpfs", str(empty)]  # nbgrader works in the course folder
         for needed in (sys.base_prefix, sys.prefix, HERE.parent / "helpers", connection):
             command += ["--ro-bind", str(needed), str(needed)]
+        for cached in ("from-autoencoder-to-vae", "matplotlib"):  # else each kernel makes it anew
+            cache = str(platformdirs.user_cache_path(cached))
+            command += ["--ro-bind-try", cache, cache]
         # Among its own processes the kernel is the first, and would take that for the death of its parent.
         command += ["--unshare-pid", "--unsetenv", "JPY_PARENT_PID"]
         return [*command, "--chdir", "/tmp", "--die-with-parent", "--"]
