@@ -91,36 +91,8 @@ def walk(walk: Callable) -> None:
         raise SlipError(
             f"it has the shape {tuple(found.shape)}; expected one picture a step, ({steps}, 1, 28, 28)."
         )
-    pixels = images[:, None] / 255
-    noisy = torch.linspace(0, 1, steps + 1)[:, None]
-    slips = {
-        "it walks backward: the first step is the code of `start`.": model.decode(latents.flip(0)),
-        "it returns logits; `model.decode` squeezes them to pixels.": model.decoder(latents),
-        "it blends the two pictures. Blend their codes, then decode.": torch.lerp(
-            *pixels, way[..., None, None]
-        ),
-        "it blends the two copies. Blend the codes, then decode.": torch.lerp(
-            *model.decode(codes), way[..., None, None]
-        ),
-        "it stands still: every step is the code of `start`.": model.decode(codes[:1].expand(steps, -1)),
-        "it stands still: every step is the code of `end`.": model.decode(codes[1:].expand(steps, -1)),
-        "it stops before `end`: the last step should be its code.": model.decode(
-            torch.lerp(codes[0], codes[1], noisy[:-1])
-        ),
-        "it begins after `start`: the first step should be its code.": model.decode(
-            torch.lerp(codes[0], codes[1], noisy[1:])
-        ),
-        "it leaves out both ends, the codes of `start` and `end`.": model.decode(
-            torch.lerp(codes[0], codes[1], torch.linspace(0, 1, steps + 2)[1:-1, None])
-        ),
-        "it walks away from `end`: the whole way is `end - start`.": model.decode(
-            torch.lerp(codes[0], codes[1], -way)
-        ),
-        "it starts at the origin: add the code of `start`.": model.decode(way * (codes[1] - codes[0])),
-        "it overshoots: the whole way is `end - start`, not `end`.": model.decode(codes[0] + way * codes[1]),
-    }
     hint = "It goes straight from the code of test digit `start` to that of test digit `end`, in equal steps."
-    _same("the walk", found, model.decode(latents), lambda: slips, hint)
+    _same("the walk", found, model.decode(latents), lambda: _walk_slips(model, images, way), hint)
 
 
 @_in_words
@@ -168,30 +140,8 @@ def miss(miss: Callable) -> None:
         raise SlipError(
             where.get(tuple(found.shape), f"it has the shape {tuple(found.shape)}, not (digits,).")
         )
-    copies = logits.sigmoid()
-    slips = {
-        "it averages over the pixels. Sum over them.": per_pixel.mean(dim=(1, 2, 3)),
-        "it has the wrong sign.": -per_pixel.sum(dim=(1, 2, 3)),
-        "it compares by squared differences; use binary cross-entropy.": (copies - images)
-        .square()
-        .sum(dim=(1, 2, 3)),
-        "it compares by absolute differences; use binary cross-entropy.": (copies - images)
-        .abs()
-        .sum(dim=(1, 2, 3)),
-        "it squeezes twice: `model.decode` gives pixels, so use `F.binary_cross_entropy` on them.": (
-            F.binary_cross_entropy_with_logits(copies, images, reduction="none").sum(dim=(1, 2, 3))
-        ),
-        "it has copy and picture in the wrong order: first the copy, then the picture.": (
-            F.binary_cross_entropy(images, copies, reduction="none").sum(dim=(1, 2, 3))
-        ),
-        "it spreads the average over all digits. Each digit has its own.": per_pixel.sum(dim=(1, 2, 3))
-        .mean()
-        .expand(9),
-        "it adds up the digits one after another.": per_pixel.sum(dim=(1, 2, 3)).cumsum(0),
-        "it divides by the number of digits; each digit stands alone.": per_pixel.sum(dim=(1, 2, 3)) / 9,
-    }
     hint = "Binary cross-entropy for each pixel, summed over the pixels of each digit."
-    _same("the miss", found, per_pixel.sum(dim=(1, 2, 3)), lambda: slips, hint)
+    _same("the miss", found, per_pixel.sum(dim=(1, 2, 3)), lambda: _miss_slips(logits, images), hint)
 
 
 @_in_words
@@ -261,16 +211,14 @@ class Trial:
                 "the codes that the decoder got are cut off from the encoder. Do without `.detach()`."
             )
         right = losses.reconstruction(self.logits, self.images)
-        hint = "Binary cross-entropy for each pixel, summed over the pixels, averaged over the batch."
-        found = self.terms["reconstruction"]
-        source = self.logits
+        found, logits = self.terms["reconstruction"], self.logits
         _same(
             "the reconstruction",
             found,
             right,
-            lambda: _reconstruction_slips(source, self.images),
-            hint,
-            [source],
+            lambda: _reconstruction_slips(logits, self.images),
+            "Binary cross-entropy for each pixel, summed over the pixels, averaged over the batch.",
+            [logits],
         )
 
     def has_energy(self) -> None:
@@ -338,6 +286,68 @@ class Trial:
             for some in (self.latents, latents)
         )
         return all(_close(a, b, 1e-3) for a, b in zip(found, right, strict=True))
+
+
+def _walk_slips(model, images, way):
+    start, end = model.encode(images)
+    steps, first, second = len(way), *(images[:, None] / 255)
+    first_copy, second_copy = model.decode(torch.stack([start, end]))
+    one_more, two_more = (torch.linspace(0, 1, steps + more)[:, None] for more in (1, 2))
+    return {
+        "it walks backward: the first step is the code of `start`.": model.decode(end + way * (start - end)),
+        "it returns logits; `model.decode` squeezes them to pixels.": model.decoder(
+            start + way * (end - start)
+        ),
+        "it blends the two pictures. Blend their codes, then decode.": torch.lerp(
+            first, second, way[..., None, None]
+        ),
+        "it blends the two copies. Blend the codes, then decode.": torch.lerp(
+            first_copy, second_copy, way[..., None, None]
+        ),
+        "it stands still: every step is the code of `start`.": model.decode(start.expand(steps, -1)),
+        "it stands still: every step is the code of `end`.": model.decode(end.expand(steps, -1)),
+        "it stops before `end`: the last step should be its code.": model.decode(
+            torch.lerp(start, end, one_more[:-1])
+        ),
+        "it begins after `start`: the first step should be its code.": model.decode(
+            torch.lerp(start, end, one_more[1:])
+        ),
+        "it leaves out both ends, the codes of `start` and `end`.": model.decode(
+            torch.lerp(start, end, two_more[1:-1])
+        ),
+        "it walks away from `end`: the whole way is `end - start`.": model.decode(
+            start - way * (end - start)
+        ),
+        "it starts at the origin: add the code of `start`.": model.decode(way * (end - start)),
+        "it overshoots: the whole way is `end - start`, not `end`.": model.decode(start + way * end),
+    }
+
+
+def _miss_slips(logits, images):
+    copies = logits.sigmoid()
+    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    right = per_pixel.sum(dim=(1, 2, 3))
+    twice = F.binary_cross_entropy_with_logits(copies, images, reduction="none")
+    swapped = F.binary_cross_entropy(images, copies, reduction="none")
+    return {
+        "it averages over the pixels. Sum over them.": per_pixel.mean(dim=(1, 2, 3)),
+        "it has the wrong sign.": -right,
+        "it compares by squared differences; use binary cross-entropy.": (copies - images)
+        .square()
+        .sum(dim=(1, 2, 3)),
+        "it compares by absolute differences; use binary cross-entropy.": (copies - images)
+        .abs()
+        .sum(dim=(1, 2, 3)),
+        "it squeezes twice: `model.decode` gives pixels, so use `F.binary_cross_entropy` on them.": twice.sum(
+            dim=(1, 2, 3)
+        ),
+        "it has copy and picture in the wrong order: first the copy, then the picture.": swapped.sum(
+            dim=(1, 2, 3)
+        ),
+        "it spreads the average over all digits. Each digit has its own.": right.mean().expand(len(images)),
+        "it adds up the digits one after another.": right.cumsum(0),
+        "it divides by the number of digits; each digit stands alone.": right / len(images),
+    }
 
 
 _ENERGY = "Half the squared length of each code, then the mean over the batch."
@@ -432,7 +442,7 @@ def _reconstruction_slips(logits, images):
         "has copy and picture in the wrong order: first the copy, then the picture.": (
             F.binary_cross_entropy_with_logits(images, logits, reduction="sum") / n
         ),
-        "has copy and picture in the wrong order. First the copy, then the picture.": (
+        "has the copy's pixels and the picture in the wrong order: first the copy, then the picture.": (
             F.binary_cross_entropy(images, copies, reduction="sum") / n
         ),
         "is a squared difference; use binary cross-entropy.": (copies - images).square().sum() / n,
