@@ -10,7 +10,6 @@ the outer codes would drift so far away that the others could no longer be told 
 
 import argparse
 import hashlib
-import os
 from pathlib import Path
 
 import safetensors
@@ -69,11 +68,9 @@ def _path(chapter, latent_dim):
 
 
 def write(model: nn.Module, path: Path) -> None:
-    """Write a model's weights in half precision, with their checksum, and rename into place."""
+    """Write a model's weights in half precision, with their checksum."""
     weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_bytes(safetensors.torch.save(weights, metadata={"sha256": _sha256(weights)}))
-    os.replace(unfinished, path)
+    data.write_atomically(path, safetensors.torch.save(weights, metadata={"sha256": _sha256(weights)}))
 
 
 def read(path: Path, rebuild: str) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from uuid import uuid4
 
 import platformdirs
 import torch
@@ -116,7 +117,7 @@ def _unpack(folder):
     for name, md5 in MD5.items():
         if _md5(folder / name) != md5:
             folder.mkdir(parents=True, exist_ok=True)
-            _write_atomically(folder / name, _unpacked(BUNDLE / f"{name}.xz", md5))
+            write_atomically(folder / name, _unpacked(BUNDLE / f"{name}.xz", md5))
 
 
 def _md5(path):
@@ -141,13 +142,12 @@ def _unpacked(archive, md5):
     return content
 
 
-def _write_atomically(path, content):
-    """Write beside ``path``, then rename: another kernel never sees half a file."""
-    file = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)  # noqa: SIM115 (closed below)
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside ``path``, then rename: nobody ever sees half a file."""
+    unfinished = path.with_name(f"{path.name}.{uuid4().hex}.unfinished")
     try:
-        with file:
-            file.write(content)
-        os.replace(file.name, path)
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
     except OSError:
-        Path(file.name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise

@@ -130,7 +130,8 @@ def climb(runs: list[Run], path: Path, jobs: int, dask: str | None = None) -> pd
     with _workers(jobs, dask), tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run") as bar:
         for lines in Parallel(return_as="generator_unordered")(delayed(measured)(run) for run in missing):
             table = pd.concat([table, lines]) if len(table) else lines
-            _write(table, path)
+            table = table.sort_values([*Run._fields], kind="stable")
+            data.write_atomically(path, table.to_csv(index=False, float_format="%.5g").encode())
             bar.update()
     return results(path)
 
@@ -158,13 +159,6 @@ def _workers(jobs, dask):
             raise ConnectionError(f"Threads of a worker would share one random generator. {advice}")
         with parallel_config("dask", client=client):
             yield
-
-
-def _write(table, path):
-    """Write the results in order, and rename into place: an interruption leaves the old file or the new."""
-    unfinished = path.with_suffix(".unfinished")
-    table.sort_values([*Run._fields], kind="stable").to_csv(unfinished, index=False, float_format="%.5g")
-    os.replace(unfinished, path)
 
 
 def main(arguments: list[str] | None = None) -> None:
