@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import platformdirs
 from jupyter_client.manager import AsyncKernelManager
+from platformdirs import user_cache_path
 from traitlets import Bool, Float, Integer
 
 from homework import HERE
@@ -41,11 +41,11 @@ class LimitedKernelManager(AsyncKernelManager):
         command = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
         for empty in ("/tmp", "/run", Path.home(), connection.parent, HERE.parent, Path.cwd()):
             command += ["--tmpfs", str(empty)]  # nbgrader works in the course folder
-        for needed in (sys.base_prefix, sys.prefix, HERE.parent / "helpers", connection):
-            command += ["--ro-bind", str(needed), str(needed)]
-        for cached in ("from-autoencoder-to-vae", "matplotlib"):  # else each kernel makes it anew
-            cache = str(platformdirs.user_cache_path(cached))
-            command += ["--ro-bind-try", cache, cache]
+        needed = [sys.base_prefix, sys.prefix, HERE.parent / "helpers", connection]
+        needed += [user_cache_path("from-autoencoder-to-vae")]  # else each kernel unpacks the digits
+        needed += user_cache_path("matplotlib").glob("fontlist-*")  # and looks for fonts
+        for there in map(str, needed):
+            command += ["--ro-bind-try", there, there]
         # Among its own processes the kernel is the first, and would take that for the death of its parent.
         command += ["--unshare-pid", "--unsetenv", "JPY_PARENT_PID"]
         return [*command, "--chdir", "/tmp", "--die-with-parent", "--"]

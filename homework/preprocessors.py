@@ -17,6 +17,8 @@ RUNS_IN_A_BROWSER = {"text/html", "image/svg+xml", "application/javascript", "te
 PICTURE = re.compile(
     r'<img src="data:image/png;base64,[\w+/=]*" width="\d+" style="max-width: 100%" alt="[^"<>]*">'
 )
+PROMISES = "promises-check"  # the cell that nbgrader's few digits would fail
+RUBRIC, END_OF_RUBRIC = "<!-- rubric -->", "<!-- end of rubric -->"
 LOOK = "NEEDS A LOOK:"  # marks the lines of a log that the instructor sees
 
 
@@ -29,16 +31,15 @@ class Blank(ClearSolutions):
             cell.source = blanked(cell.source) if cell.cell_type == "code" else self.text_stub
             cell.source = cell.source.replace("{answer}", grade_id(cell).replace("-", " "))
         elif cell.cell_type == "code":
-            cell.metadata.setdefault("tags", []).append(
-                "raises-exception"
-            )  # the cells below run all the same
+            tags = cell.metadata.setdefault("tags", [])
+            tags.append("raises-exception")  # the cells below run all the same
+            if cell.id == PROMISES:
+                tags.append("skip-execution")  # nbgrader heeds this tag, JupyterLab runs the cell
         elif cell.cell_type == "markdown":
             lines = cell.source.splitlines()
             cell.source = "\n".join(line for line in lines if not line.startswith("[![Open in"))
         if "rubric" in cell.metadata:  # nbgrader cuts it out of the release, and shows it to the graders
-            cell.source += (
-                f"\n\n**For the grader**\n\n{as_list(cell.metadata.pop('rubric'))}\n\n**End of rubric**"
-            )
+            cell.source += f"\n\n{RUBRIC}\n\n{as_list(cell.metadata.pop('rubric'))}\n\n{END_OF_RUBRIC}"
         return cell, resources
 
 

@@ -38,7 +38,7 @@ def key(course: Course, chapter: int) -> None:
     for cell in notebook.cells:
         cell.source = cell.source.replace("<details>", "<details open>")
         if "rubric" in cell.metadata:
-            cell.source += "\n\n**For the grader**\n\n" + as_list(cell.metadata.rubric)
+            cell.source += f"\n\n{as_list(cell.metadata.rubric)}"
         if utils.is_grade(cell):
             points = f"{cell.metadata.nbgrader.points} points"
             cell.source = (
@@ -51,5 +51,5 @@ def key(course: Course, chapter: int) -> None:
 
 
 def as_list(rubric: str) -> str:
-    """A rubric's lines as a Markdown list."""
-    return "\n".join(f"- {line}" for line in rubric.splitlines())
+    """A rubric's lines as a Markdown list, with a heading."""
+    return "\n".join(["**How it is graded**", "", *(f"- {line}" for line in rubric.splitlines())])

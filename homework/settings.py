@@ -18,7 +18,7 @@ from nbgrader.preprocessors import (
 from homework import HERE
 from homework.kernel import has_bubblewrap
 from homework.late import LatePenalty
-from homework.preprocessors import Blank, HideTests, LimitedExecute, Mend
+from homework.preprocessors import END_OF_RUBRIC, RUBRIC, Blank, HideTests, LimitedExecute, Mend
 
 
 def configure(c) -> None:
@@ -30,8 +30,8 @@ def configure(c) -> None:
     c.CourseDirectory.db_url = "sqlite:///gradebook.db?timeout=60"  # several gradings write to it
     c.IncludeHeaderFooter.header = str(HERE / "hand_in.ipynb")
     c.ClearSolutions.text_stub = "*Write {answer} here, in place of this line.*"
-    c.ClearMarkScheme.begin_mark_scheme_delimeter = "**For the grader**"
-    c.ClearMarkScheme.end_mark_scheme_delimeter = "**End of rubric**"
+    c.ClearMarkScheme.begin_mark_scheme_delimeter = RUBRIC
+    c.ClearMarkScheme.end_mark_scheme_delimeter = END_OF_RUBRIC
     c.ClearMarkScheme.enforce_metadata = False  # rubrics stand with the question, which is no task cell
     c.FileNameCollectorPlugin.named_regexp = (
         r".*/extracted/(?P<student_id>[^/]+)/(?:at (?P<timestamp>[^/]+)/)?(?P<file_id>[^/]+)\.ipynb"

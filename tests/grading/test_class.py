@@ -55,3 +55,4 @@ def test_a_class_is_graded_from_zip_to_marks_and_feedback(thirty):
     with zipfile.ZipFile(root / f"{room.name}-feedback.zip") as pages:
         assert sorted(name.split("/")[0] for name in pages.namelist()) == sorted(expected)
         assert b"the energy has another value" in pages.read(f"Slips_Student_4/{room.name}/{room.name}.html")
+        assert b"AssertionError" not in pages.read(f"Perfect_Student_0/{room.name}/{room.name}.html")

@@ -36,6 +36,12 @@ def test_no_answer_is_released(pair):
     assert not [hidden for hidden in secrets if hidden in words]
 
 
+def test_promises_that_few_digits_cannot_keep_are_not_tried(pair):
+    _, released = pair
+    skipped = [cell.id for cell in released.cells if "skip-execution" in cell.metadata.get("tags", [])]
+    assert skipped == ["promises-check"]
+
+
 def test_blank_answers_keep_what_tells_the_task():
     source = 'SIZE = 0.2\n\n\ndef loss(model):\n    """What to write."""\n    a = 1\n    return a'
     assert blanked(source) == (

@@ -321,6 +321,7 @@ def test_pages_show_pictures_and_no_scripts(graded):
     outputs = [output for found in nbformat.read(path, 4).cells for output in found.get("outputs", [])]
     (page,) = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
     assert page.startswith("<img src=")
+    assert not [output for output in outputs if output.output_type == "stream" and "cache" in output.text]
 
 
 def test_a_failed_grading_takes_old_points_back(graded):
