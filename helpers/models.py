@@ -78,6 +78,15 @@ class Encoder(nn.Module):
         return self.code(hidden).float(), self.log_size(hidden).float().exp()
 
 
+def _without_sizes(latents):
+    """Return latents as they are; say in a TypeError which call gives codes, where they came with sizes."""
+    if isinstance(latents, tuple) and any(isinstance(part, torch.Tensor) for part in latents):
+        raise TypeError(
+            "Latents are one tensor, but this is a pair. `model.encode(images)` gives the codes alone."
+        )
+    return latents
+
+
 class Decoder(nn.Module):
     """From latents to images, as logits: a sigmoid turns them into pixels from 0 to 1.
 
@@ -93,8 +102,8 @@ class Decoder(nn.Module):
             self.pixels.bias.copy_(average_digit().logit(eps=0.01))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return logits (N, 1, 28, 28) for latents (N, latent_dim), or a ValueError for other shapes."""
-        if latents.dim() != 2 or latents.shape[1] != self.latent_dim:
+        """Return logits (N, 1, 28, 28) for latents (N, latent_dim); for errors see ``Autoencoder.decode``."""
+        if _without_sizes(latents).dim() != 2 or latents.shape[1] != self.latent_dim:
             raise ValueError(
                 f"This model decodes {self.latent_dim} numbers for each digit, so latents must "
                 f"have shape (N, {self.latent_dim}); got {tuple(latents.shape)}."
@@ -139,8 +148,9 @@ class Autoencoder(nn.Module):
 
         Raises:
             ValueError: the latents have another shape.
+            TypeError: they are a pair of tensors, such as codes and sizes.
         """
-        latents = torch.as_tensor(latents, dtype=torch.float32)
+        latents = torch.as_tensor(_without_sizes(latents), dtype=torch.float32)
         with torch.set_grad_enabled(self.training):
             return self.decoder(latents).sigmoid()
 

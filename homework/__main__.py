@@ -65,16 +65,20 @@ def _grade(course, options):
 
 
 def _feedback(course, options):
-    name = CHAPTERS[options.chapter]
+    name = course.released(options.chapter)
+    course.handed_in(options.chapter)
     late.charge(course)
     course.nbgrader("generate_feedback", name, "--force")
-    print(f"One page for each student: {course.zip('feedback', name, pattern=f'*/{name}/*.html')}")
+    print(f"A page for each graded student: {course.zip('feedback', name, pattern=f'*/{name}/*.html')}")
+    grade.say_what_is_open(course, name)
 
 
 def _marks(course, options):
     late.charge(course)
     course.nbgrader("export", f"--to={course.root / 'marks.csv'}")
     print(f"Marks: {course.root / 'marks.csv'}")
+    for name in CHAPTERS.values():
+        grade.say_what_is_open(course, name)
 
 
 if __name__ == "__main__":

@@ -40,12 +40,18 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
         paths: folders, zips or notebooks.
 
     Raises:
-        FileNotFoundError: there is nothing at one of the paths, or no notebook anywhere.
+        FileNotFoundError: the chapter is not released, there is nothing at one of the paths, or no
+            notebook of the chapter anywhere.
     """
-    name = CHAPTERS[chapter]
-    found = [one for path in paths for one in notebooks(path.resolve(), name)]
+    name = course.released(chapter)
+    found = []
+    for one in (one for path in paths for one in notebooks(path.resolve(), name)):
+        if any(other in PurePosixPath(one.place).name for other in set(CHAPTERS.values()) - {name}):
+            print(f"needs a look: {one.place} is left out: by its name it is of another chapter")
+        else:
+            found.append(one)
     if not found:
-        raise FileNotFoundError(f"no notebook was found in {', '.join(map(str, paths))}.")
+        raise FileNotFoundError(f"no notebook of {name} was found in {', '.join(map(str, paths))}.")
     before = set(course.students(name))
     new = 0
     archive = course.root / "downloaded" / name / "archive"
@@ -67,6 +73,7 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
     if new:
         course.nbgrader("zip_collect", name, "--force")
     print(f"{len(course.students(name))} students have handed in, {new} of the notebooks are new.")
+    print(f"They are in {course.root / 'submitted'}.")
 
 
 def notebooks(path: Path, name: str) -> Iterator[Returned]:

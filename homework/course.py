@@ -6,9 +6,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
+from dateutil.tz import gettz
 from nbgrader.api import Gradebook
+from nbgrader.utils import parse_utc
 from traitlets.config import Config, PyFileConfigLoader
 
 from homework import HERE
@@ -54,18 +57,40 @@ class Course:
             )
 
     def gradebook(self) -> Gradebook:
-        """Open the gradebook, for a ``with`` statement."""
-        return Gradebook(f"sqlite:///{self.root / 'gradebook.db'}")
+        """Open the gradebook, for a ``with`` statement; raise FileNotFoundError before the first release."""
+        path = self.root / "gradebook.db"
+        if not path.exists():
+            raise FileNotFoundError(f"nothing is released in {self.root} yet: python -m homework release 1")
+        return Gradebook(f"sqlite:///{path}")
 
     def settings(self) -> Config:
-        """What nbgrader_config.py says."""
-        return PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+        """What nbgrader_config.py says; raise ValueError where Python cannot run it."""
+        path = self.root / "nbgrader_config.py"
+        try:
+            return PyFileConfigLoader(path.name, path=str(self.root)).load_config()
+        except Exception as error:  # whatever somebody wrote there
+            raise ValueError(f"{path} stopped with {type(error).__name__}: {error}") from error
 
     def formgrader(self) -> None:
         """Open nbgrader's grading page in JupyterLab, until it is closed."""
         print("The grading page opens in your browser. Ctrl-C ends it.")
-        command = [sys.executable, "-m", "jupyterlab", "--LabApp.default_url=/formgrader", "--allow-root"]
-        subprocess.run(command, cwd=self.root, env=ENVIRONMENT)
+        options = ["--LabApp.default_url=/formgrader", "--Application.log_level=ERROR", "--allow-root"]
+        subprocess.run([sys.executable, "-m", "jupyterlab", *options], cwd=self.root, env=ENVIRONMENT)
+
+    def released(self, chapter: int) -> str:
+        """Return the name of a chapter; raise FileNotFoundError where it is not released."""
+        name = CHAPTERS[chapter]
+        if not (self.root / "release" / name).exists():
+            raise FileNotFoundError(
+                f"chapter {chapter} is not released: python -m homework release {chapter}"
+            )
+        return name
+
+    def handed_in(self, chapter: int) -> list[str]:
+        """Who has handed in a released chapter; raise FileNotFoundError where nobody has."""
+        if found := self.students(self.released(chapter)):
+            return found
+        raise FileNotFoundError(f"nobody has handed in: python -m homework collect {chapter} PATH")
 
     def students(self, name: str) -> list[str]:
         """Who has handed in an assignment."""
@@ -80,6 +105,17 @@ class Course:
             for path in sorted((self.root / step).glob(pattern)):
                 packed.write(path, path.relative_to(self.root / step))
         return archive
+
+
+def moment(words: str) -> datetime:
+    """Read a time as nbgrader does, in UTC; but a zone that nobody knows is a ValueError, and not UTC."""
+    zone = "".join(words.split(" ")[2:])
+    try:
+        if zone and not re.fullmatch(r"[+-]?\d+", zone) and gettz(zone) is None:
+            raise ValueError(zone)
+        return parse_utc(words)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{words!r} is no time. Write it like 2027-01-31 18:00 Europe/Berlin.") from error
 
 
 def reason(log: str) -> str:

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from homework.course import CHAPTERS, ENVIRONMENT, NBGRADER, Course, reason
+from homework.course import ENVIRONMENT, NBGRADER, Course, moment, reason
 from homework.preprocessors import LOOK
 
 LIMIT = 900  # seconds for one notebook, whatever its cells do
@@ -23,15 +24,35 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
 
     Each notebook is run by an nbgrader of its own, so that no student's code can spoil the grading of
     another's. It can be interrupted; the next call goes on.
+
+    Raises:
+        FileNotFoundError: the chapter is not released, or nobody has handed in.
+        ValueError: a time of handing in, written by hand, is no time.
+        RuntimeError: another grading is at work in this course, or this one was interrupted.
     """
-    name = CHAPTERS[chapter]
-    if not (course.root / "release" / name).exists():
-        raise FileNotFoundError(f"chapter {chapter} is not released: python -m homework release {chapter}")
-    students = course.students(name)
-    if not students:
-        raise FileNotFoundError(f"nobody has handed in: python -m homework collect {chapter} PATH")
+    name, students = course.released(chapter), course.handed_in(chapter)
+    for time in course.root.glob(f"submitted/*/{name}/timestamp.txt"):
+        moment(time.read_text().strip())  # nbgrader would call it an AttributeError, and give no points
     waiting = [student for student in students if again or not _is_graded(course, name, student)]
     print(f"{len(students)} notebooks, {len(students) - len(waiting)} of them graded before.")
+    if waiting:
+        with _alone(course):
+            _grade_all(course, name, waiting, jobs)
+    _report(course, name, students)
+
+
+@contextlib.contextmanager
+def _alone(course):
+    try:
+        with FileLock(course.root / "grading.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise RuntimeError(
+            f"another grading works in {course.root}. Wait for its end, or stop it."
+        ) from error
+
+
+def _grade_all(course, name, waiting, jobs):
     if not course.settings().LimitedKernelManager.sandbox:
         print("Students' code runs without a sandbox, and can do what you can: see homework/README.md.")
     running = set()
@@ -40,13 +61,11 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
             work = [pool.submit(_grade_one, course, name, student, running) for student in waiting]
             for done in tqdm(as_completed(work), total=len(work), unit="notebook"):
                 done.result()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
                 _kill(process)
-            print("Interrupted. The same command goes on with what is left.")
-            return
-    _report(course, name, students)
+            raise RuntimeError("interrupted. The same command goes on with what is left.") from interruption
 
 
 def _grade_one(course, name, student, running):
@@ -117,27 +136,38 @@ def _log(course, name, student) -> Path:
 
 
 def _is_graded(course, name, student):
-    """A finished grading leaves a log, whose first line tells of which submission, tests and settings."""
+    """A finished grading leaves a log, whose first line tells of which submission and tests."""
     log = _log(course, name, student)
     return log.exists() and log.open().readline().strip() == _digest(course, name, student)
 
 
 def _digest(course, name, student):
-    places = (f"submitted/{student}/{name}/*", f"source/{name}/*", "nbgrader_config.py")
+    places = (f"submitted/{student}/{name}/*", f"source/{name}/*")
     given = [path for place in places for path in sorted(course.root.glob(place)) if path.is_file()]
     return hashlib.sha256(b"".join(path.read_bytes() for path in given)).hexdigest()
 
 
 def _report(course, name, students):
     """Print how many are graded, and what was unusual about which."""
-    found = {student: looks(course, name, student) for student in students}
+    print(f"{sum(_is_graded(course, name, student) for student in students)} notebooks are graded.")
+    for student in students:
+        for words in looks(course, name, student):
+            print(f"needs a look: {student}: {words}")
+    say_what_is_open(course, name)
+
+
+def say_what_is_open(course: Course, name: str) -> None:
+    """Print what keeps the marks of an assignment from being final."""
+    ungraded = [student for student in course.students(name) if not _is_graded(course, name, student)]
     with course.gradebook() as book:
-        by_hand = sum(found.needs_manual_grade for found in book.assignment_submissions(name))
-    graded = sum(_log(course, name, student).exists() for student in students)
-    print(f"{graded} graded, {len(students) - graded} not; {by_hand} with answers to grade by hand.")
-    for student, words in found.items():
-        for word in words:
-            print(f"needs a look: {student}: {word}")
+        waiting = {
+            found.student.id for found in book.assignment_submissions(name) if found.needs_manual_grade
+        }
+    if ungraded:
+        print(f"{name}: no points, because not graded: {', '.join(ungraded)}.")
+    if by_hand := len(waiting - set(ungraded)):
+        who = "1 student has" if by_hand == 1 else f"{by_hand} students have"
+        print(f"{name}: {who} answers to grade by hand: python -m homework open")
 
 
 def looks(course: Course, name: str, student: str) -> list[str]:

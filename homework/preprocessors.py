@@ -189,10 +189,10 @@ class LimitedExecute(Execute):
         """Run the notebook, and log what stopped the hard way or printed too much."""
         nb, resources = super().preprocess(nb, resources)
         for index, cell in enumerate(nb.cells):
-            start = repr(cell.source[:50])
+            name = grade_id(cell) or repr(cell.source[:50])
             for output in cell.get("outputs", []):
                 if output.get("ename") in ("CellTimeoutError", "MemoryError"):
-                    self.log.warning(f"{LOOK} a cell stopped with {output.ename}: {start}")
+                    self.log.warning(f"{LOOK} a cell stopped with {output.ename}: {name}")
             if self.printed[index] > self.max_characters:
-                self.log.warning(f"{LOOK} a cell printed {self.printed[index]:,} characters: {start}")
+                self.log.warning(f"{LOOK} a cell printed {self.printed[index]:,} characters: {name}")
         return nb, resources

@@ -6,7 +6,7 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbgrader import utils
 
-from homework.course import CHAPTERS, NOTEBOOKS, Course
+from homework.course import CHAPTERS, NOTEBOOKS, Course, moment
 
 
 def release(course: Course, chapter: int, deadline: str | None = None) -> None:
@@ -14,6 +14,7 @@ def release(course: Course, chapter: int, deadline: str | None = None) -> None:
 
     Raises:
         RuntimeError: the chapter has changed after students handed it in, or nbgrader failed.
+        ValueError: the deadline is no time.
     """
     name = CHAPTERS[chapter]
     source = course.root / "source" / name
@@ -25,8 +26,11 @@ def release(course: Course, chapter: int, deadline: str | None = None) -> None:
     source.mkdir(parents=True, exist_ok=True)
     shutil.copy(chapter_now, released)
     if deadline:
-        course.nbgrader("db", "assignment", "add", name, f"--duedate={deadline}")
+        course.nbgrader("db", "assignment", "add", name, f"--duedate={moment(deadline)} UTC")
     course.nbgrader("generate_assignment", name, "--create", "--force")
+    with course.gradebook() as book:
+        due = book.find_assignment(name).duedate
+    print(f"Deadline: {due:%A, %Y-%m-%d %H:%M} UTC" if due else "No deadline.")
     print(f"The students' notebook: {course.root / 'release' / name / f'{name}.ipynb'}")
     print(f"The same as a zip: {course.zip('release', name, pattern=f'{name}/*')}")
 

@@ -161,6 +161,7 @@ WRONG = {
             "model(codes)": "stopped with ValueError: Images have shape",
             "model.decoder(codes.detach())": "cut off",
             "model.decoder(torch.randn_like(codes))": "did not get the codes",
+            "model.decoder(model.encoder(images))": "`model.encode(images)` gives the codes alone",
             "model.decoder(codes + 0.2 * torch.randn_like(codes))": "did not get the codes",
             "model.decoder(latents=codes.detach())": "without a keyword",
             "images": "does not depend on what it was given",

@@ -83,6 +83,13 @@ def test_latents_of_another_size_are_answered_in_words(model, latents):
         model.decoder(torch.as_tensor(latents))
 
 
+def test_codes_with_their_sizes_are_no_latents(model):
+    pair = model.neighborhoods(torch.zeros(4, 28, 28))
+    for decode in (model.decode, model.decoder):
+        with pytest.raises(TypeError, match=r"`model.encode\(images\)` gives the codes"):
+            decode(pair)
+
+
 @pytest.mark.parametrize("latent_dim", [0, -1, 2.5, "12"])
 def test_latent_dim_must_be_a_positive_whole_number(latent_dim):
     with pytest.raises(ValueError, match="whole number"):

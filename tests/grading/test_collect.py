@@ -97,9 +97,14 @@ def test_leaves_out_what_jupyter_and_macs_add(tmp_path):
     assert found(tmp_path) == {"ada": b"ada/x.ipynb"}
 
 
-def test_collects_again_without_touching_what_is_the_same(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(collect, "CHAPTERS", {1: NAME})
+@pytest.fixture
+def course(tmp_path):
     course = Course(tmp_path / "course")
+    (course.root / "release" / NAME).mkdir(parents=True)
+    return course
+
+
+def test_collects_again_without_touching_what_is_the_same(course, tmp_path, capsys):
     for student in ("ada", "bob"):
         (tmp_path / "returned" / student).mkdir(parents=True)
         (tmp_path / "returned" / student / f"{NAME}.ipynb").write_text("1")
@@ -114,9 +119,20 @@ def test_collects_again_without_touching_what_is_the_same(tmp_path, capsys, monk
     assert len(list((course.root / "downloaded" / NAME / "kept" / "bob").iterdir())) == 2
 
 
-def test_says_what_cannot_be_collected(tmp_path):
+def test_leaves_out_notebooks_of_another_chapter(course, tmp_path, capsys):
+    (tmp_path / "class.zip").write_bytes(
+        zipped(**{f"ada/{NAME}.ipynb": "a", "ada/2_compact_latent_space.ipynb": "b"})
+    )
+    collect.collect(course, 1, [tmp_path / "class.zip"])
+    assert "2_compact_latent_space.ipynb is left out" in capsys.readouterr().out
+    assert (course.root / "submitted" / "ada" / NAME / f"{NAME}.ipynb").read_text() == "a"
+
+
+def test_says_what_cannot_be_collected(course, tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing at"):
-        collect.collect(Course(tmp_path), 1, [tmp_path / "nowhere"])
+        collect.collect(course, 1, [tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no notebook"):
-        collect.collect(Course(tmp_path), 1, [tmp_path / "empty"])
+        collect.collect(course, 1, [tmp_path / "empty"])
+    with pytest.raises(FileNotFoundError, match="chapter 2 is not released"):
+        collect.collect(course, 2, [tmp_path])

@@ -1,12 +1,14 @@
 """What students get of each chapter: everything but the answers."""
 
 import ast
+from datetime import datetime
 
 import nbformat
 import pytest
 from nbgrader import utils
 
-from homework.course import CHAPTERS, NOTEBOOKS
+from homework.__main__ import main
+from homework.course import CHAPTERS, NOTEBOOKS, Course, moment
 from homework.preprocessors import Blank, HideTests, blanked
 
 
@@ -48,3 +50,33 @@ def test_blank_answers_keep_what_tells_the_task():
         'SIZE = 0.2\n\n\ndef loss(model):\n    """What to write."""\n'
         '    # YOUR CODE HERE\n    raise checks.NotWrittenYetError("loss")'
     )
+
+
+def test_times_are_read_with_their_zone():
+    assert moment("2027-01-31 18:00 Europe/Berlin") == moment("2027-01-31 17:00") == datetime(2027, 1, 31, 17)
+
+
+@pytest.mark.parametrize("words", ["yesterday", "2027-01-31 18:00 Europe/Berln", "2027-13-31"])
+def test_what_is_no_time_is_answered_in_words(words):
+    with pytest.raises(ValueError, match=r"Write it like 2027-01-31 18:00 Europe/Berlin"):
+        moment(words)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("marks", "nothing is released"),
+        ("feedback 1", "chapter 1 is not released"),
+        ("grade 1", "chapter 1 is not released"),
+        ("collect 1 .", "chapter 1 is not released"),
+    ],
+)
+def test_what_cannot_be_done_before_a_release_is_said_in_words(command, words, tmp_path):
+    with pytest.raises(SystemExit, match=words):
+        main(["--course", str(tmp_path), *command.split()])
+
+
+def test_a_slip_in_the_settings_is_named(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("c.LatePenalty.percent_per_day = ten")
+    with pytest.raises(ValueError, match="stopped with NameError: name 'ten'"):
+        Course(tmp_path).settings()

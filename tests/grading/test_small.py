@@ -2,10 +2,14 @@
 
 import copy
 import shutil
+import signal
+import threading
 
 import nbformat
+import psutil
 import pytest
 from classroom import ENERGY, PRICE, cell
+from filelock import FileLock
 
 from homework import grade, late, release
 from homework.kernel import has_bubblewrap
@@ -289,18 +293,23 @@ def test_loses_no_submission(graded):
         assert kept.read_bytes() == given.read_bytes()
 
 
-def test_only_answers_that_were_written_wait_for_a_grader(graded):
+def test_only_answers_that_were_written_wait_for_a_grader(graded, capsys):
     small, *_ = graded
+    unreadable = sorted(student for student, (_, points, _) in SUBMISSIONS.items() if not points)
+    grade.say_what_is_open(small.course, small.name)
+    told = capsys.readouterr().out
+    assert f"not graded: {', '.join(unreadable)}." in told
+    assert "1 student has answers to grade by hand" in told
     with small.course.gradebook() as gradebook:
         waiting = {
             found.student.id
             for found in gradebook.assignment_submissions(small.name)
             if found.needs_manual_grade
         }
-    assert waiting == {"perfect"} | {student for student, (_, points, _) in SUBMISSIONS.items() if not points}
+    assert waiting == {"perfect", *unreadable}
 
 
-def test_grades_only_what_is_new(graded, capsys):
+def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsys):
     small, *_ = graded
     for student in ("perfect", "empty"):
         small.hand_in(student, small.released())
@@ -310,9 +319,39 @@ def test_grades_only_what_is_new(graded, capsys):
             shutil.rmtree(small.course.root / "submitted" / student)
             shutil.rmtree(small.returned / student)
     before = len(small.course.students(small.name))
+    main = threading.main_thread().ident
+    threading.Timer(3, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(RuntimeError, match="interrupted"):
+        small.grade()
+    assert not psutil.Process().children(recursive=True)
+    assert small.marks()["second_alone"] == {"energy-test": 0, "answer-1": 0, "size-term-test": 6}
+    capsys.readouterr()
     small.grade()
     assert f"{before} notebooks, {before - 1} of them graded before" in capsys.readouterr().out
     assert small.marks()["perfect"]["energy-test"] == 0
+
+
+def test_wrong_times_and_new_settings_cost_nobody_points(graded, capsys):
+    small, *_ = graded
+    before = small.marks()
+    time = small.course.root / "submitted" / "split" / small.name / "timestamp.txt"
+    time.write_text("yesterday")
+    with pytest.raises(ValueError, match="'yesterday' is no time"):
+        small.grade()
+    time.unlink()
+    with (small.course.root / "nbgrader_config.py").open("a") as settings:
+        settings.write("c.LatePenalty.percent_per_day = 10\n")
+    capsys.readouterr()
+    small.grade()
+    graded_before = len(small.course.students(small.name))
+    assert f"{graded_before} notebooks, {graded_before} of them graded before" in capsys.readouterr().out
+    assert small.marks() == before
+
+
+def test_two_gradings_never_meet(graded):
+    small, *_ = graded
+    with FileLock(small.course.root / "grading.lock"), pytest.raises(RuntimeError, match="another grading"):
+        small.grade(again=True)
 
 
 def test_pages_show_pictures_and_no_scripts(graded):
@@ -335,8 +374,6 @@ def test_a_failed_grading_takes_old_points_back(graded):
 
 def test_late_points_are_taken_off_what_was_given_by_hand_too(graded):
     small, *_ = graded
-    with (small.course.root / "nbgrader_config.py").open("a") as settings:
-        settings.write("c.LatePenalty.percent_per_day = 10\n")
     with small.course.gradebook() as gradebook:
         gradebook.update_or_create_assignment(small.name, duedate="2027-01-31 18:00 UTC")
         gradebook.update_or_create_submission(small.name, "split", timestamp="2027-02-02 09:00 UTC")
