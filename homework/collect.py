@@ -44,12 +44,7 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
             notebook of the chapter anywhere.
     """
     name = course.released(chapter)
-    found = []
-    for one in (one for path in paths for one in notebooks(path.resolve(), name)):
-        if any(other in PurePosixPath(one.place).name for other in set(CHAPTERS.values()) - {name}):
-            print(f"needs a look: {one.place} is left out: by its name it is of another chapter")
-        else:
-            found.append(one)
+    found = [one for path in paths for one in notebooks(path.resolve(), name) if _is_of_chapter(one, name)]
     if not found:
         raise FileNotFoundError(f"no notebook of {name} was found in {', '.join(map(str, paths))}.")
     before = set(course.students(name))
@@ -93,6 +88,14 @@ def notebooks(path: Path, name: str) -> Iterator[Returned]:
                 contents.append(content)
     for place, content in zip(_without_top(places, name), contents, strict=True):
         yield whose(place, name, path.stem)._replace(content=content)
+
+
+def _is_of_chapter(one, name):
+    """Say so, where the file's name is another chapter's; any other name will do."""
+    if not any(other in PurePosixPath(one.place).name for other in set(CHAPTERS.values()) - {name}):
+        return True
+    print(f"needs a look: {one.place} is left out: by its name it is of another chapter")
+    return False
 
 
 def _unpacked(place, content):

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from homework.course import ENVIRONMENT, NBGRADER, Course, moment, reason
+from homework.course import CHAPTERS, ENVIRONMENT, NBGRADER, Course, moment, reason
 from homework.preprocessors import LOOK
 
 LIMIT = 900  # seconds for one notebook, whatever its cells do
@@ -30,7 +30,7 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
         ValueError: a time of handing in, written by hand, is no time.
         RuntimeError: another grading is at work in this course, or this one was interrupted.
     """
-    name, students = course.released(chapter), course.handed_in(chapter)
+    name, students = CHAPTERS[chapter], course.handed_in(chapter)
     for time in course.root.glob(f"submitted/*/{name}/timestamp.txt"):
         moment(time.read_text().strip())  # nbgrader would call it an AttributeError, and give no points
     waiting = [student for student in students if again or not _is_graded(course, name, student)]
@@ -164,7 +164,7 @@ def say_what_is_open(course: Course, name: str) -> None:
             found.student.id for found in book.assignment_submissions(name) if found.needs_manual_grade
         }
     if ungraded:
-        print(f"{name}: no points, because not graded: {', '.join(ungraded)}.")
+        print(f"{name}: not graded: {', '.join(ungraded)}.")
     if by_hand := len(waiting - set(ungraded)):
         who = "1 student has" if by_hand == 1 else f"{by_hand} students have"
         print(f"{name}: {who} answers to grade by hand: python -m homework open")

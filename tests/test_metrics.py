@@ -5,9 +5,8 @@ import math
 import prdc
 import pytest
 import torch
-from torchmetrics.image.fid import FrechetInceptionDistance
 
-from helpers import metrics
+from helpers import data, metrics
 from helpers.judge import judge
 from helpers.models import Autoencoder
 
@@ -49,6 +48,9 @@ def test_frechet_distance_of_two_gaussians_is_the_closed_form():
 
 
 def test_frechet_distance_agrees_with_torchmetrics(correlated):
+    data.torchvision_datasets()  # where torchvision's compiled part is missing, torchmetrics needs it mended
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     theirs = FrechetInceptionDistance(feature=AsGiven()).set_dtype(torch.double)
     theirs.update(correlated[0].double(), real=False)
     theirs.update(correlated[1].double(), real=True)
