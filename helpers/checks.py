@@ -210,15 +210,13 @@ class Trial:
             raise SlipError(
                 "the codes that the decoder got are cut off from the encoder. Do without `.detach()`."
             )
-        right = losses.reconstruction(self.logits, self.images)
-        found, logits = self.terms["reconstruction"], self.logits
         _same(
             "the reconstruction",
-            found,
-            right,
-            lambda: _reconstruction_slips(logits, self.images),
+            self.terms["reconstruction"],
+            losses.reconstruction(self.logits, self.images),
+            lambda: _reconstruction_slips(self.logits, self.images),
             "Binary cross-entropy for each pixel, summed over the pixels, averaged over the batch.",
-            [logits],
+            [self.logits],
         )
 
     def has_energy(self) -> None:

@@ -17,6 +17,7 @@ def release(course: Course, chapter: int, deadline: str | None = None) -> None:
         ValueError: the deadline is no time.
     """
     name = CHAPTERS[chapter]
+    duedate = f"--duedate={moment(deadline)} UTC" if deadline else None
     source = course.root / "source" / name
     chapter_now, released = NOTEBOOKS / f"{name}.ipynb", source / f"{name}.ipynb"
     if course.students(name) and chapter_now.read_bytes() != released.read_bytes():
@@ -25,8 +26,8 @@ def release(course: Course, chapter: int, deadline: str | None = None) -> None:
         )
     source.mkdir(parents=True, exist_ok=True)
     shutil.copy(chapter_now, released)
-    if deadline:
-        course.nbgrader("db", "assignment", "add", name, f"--duedate={moment(deadline)} UTC")
+    if duedate:
+        course.nbgrader("db", "assignment", "add", name, duedate)
     course.nbgrader("generate_assignment", name, "--create", "--force")
     with course.gradebook() as book:
         due = book.find_assignment(name).duedate

@@ -69,11 +69,13 @@ def test_what_is_no_time_is_answered_in_words(words):
         ("feedback 1", "chapter 1 is not released"),
         ("grade 1", "chapter 1 is not released"),
         ("collect 1 .", "chapter 1 is not released"),
+        ("release 1 --deadline yesterday", "'yesterday' is no time"),
     ],
 )
-def test_what_cannot_be_done_before_a_release_is_said_in_words(command, words, tmp_path):
+def test_what_cannot_be_done_is_said_in_words_and_leaves_nothing_behind(command, words, tmp_path):
     with pytest.raises(SystemExit, match=words):
         main(["--course", str(tmp_path), *command.split()])
+    assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
 
 
 def test_a_slip_in_the_settings_is_named(tmp_path):
