@@ -19,7 +19,8 @@ CHAPTERS := $(wildcard notebooks/*.ipynb)
 .DELETE_ON_ERROR:
 
 lab: $(READY)
-	$(BIN)/jupyter lab $(LAB_OPTIONS) --LabApp.default_url=/lab/tree/notebooks/1_autoencoder.ipynb
+	JUPYTER_CONFIG_PATH="$(CURDIR)/binder" $(BIN)/jupyter lab $(LAB_OPTIONS) \
+		--LabApp.default_url=/lab/tree/notebooks/1_autoencoder.ipynb
 
 test: homework
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """The digit judge: a small convolutional network that was trained to read digits.
 
 The metrics ask it two things about a picture: which digit it reads, and which features it sees.
-``python -m helpers.judge`` trains it anew in a few minutes.
+``experiments/judge.py`` trains it anew.
 """
 
 from functools import cache
@@ -10,16 +10,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from tqdm.auto import trange
 
-from helpers import checkpoints, data
-from helpers.models import as_batch
+from helpers import checkpoints
+from helpers.models import as_batch, as_labels
 
 PATH = Path(__file__).parent / "assets" / "judge.safetensors"
 FEATURES = 64
-PART = 250  # images judged at a time: they fit into the processor's cache
-EPOCHS, BATCH_SIZE, PEAK_LR, MAX_SHIFT = 5, 128, 6e-3, 2
+JUDGED_AT_A_TIME = 250  # images: they fit into the processor's cache
 
 
 class Verdict(NamedTuple):
@@ -42,7 +39,7 @@ class Judge(nn.Module):
             nn.Linear(32 * 7 * 7, FEATURES), nn.BatchNorm1d(FEATURES), nn.ReLU(),
         )  # fmt: skip
         self.digits = nn.Linear(FEATURES, 10)
-        self.eval()
+        self.float()  # whatever torch's default type is
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (N, 64) and logits (N, 10) for float images (N, 1, 28, 28)."""
@@ -51,7 +48,7 @@ class Judge(nn.Module):
 
 
 def convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    """A 3 by 3 convolution, normalized over the batch, and what is positive of it."""
+    """A 3 by 3 convolution, normalized over the batch, then a ReLU."""
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
 
 
@@ -64,48 +61,22 @@ def judge(images: Tensor) -> Verdict:
     """
     if len(images) == 0:
         raise ValueError("There is nothing to judge: no images were given.")
+    as_batch(images[:1])
     with torch.no_grad():
-        verdicts = [_shipped()(as_batch(part)) for part in images.split(PART)]
+        verdicts = [shipped()(as_batch(part)) for part in images.split(JUDGED_AT_A_TIME)]
     features, logits = (torch.cat(parts) for parts in zip(*verdicts, strict=True))
     return Verdict(features, logits.softmax(dim=1))
 
 
 @cache
-def _shipped():
+def shipped() -> Judge:
+    """The judge that ships."""
     network = Judge().to(memory_format=torch.channels_last)  # convolves three times as fast on CPUs
-    network.load_state_dict(checkpoints.read(PATH, rebuild="python -m helpers.judge"))
-    return network
-
-
-def accuracy(images: Tensor, labels: Tensor) -> float:
-    """The share of images that the shipped judge reads as their labels (N,) say."""
-    return (judge(images).probabilities.argmax(dim=1) == labels).double().mean().item()
-
-
-def train(images: Tensor, labels: Tensor) -> Judge:
-    """Return a new judge, trained on images (see ``models.as_batch``) and their labels (N,)."""
-    torch.manual_seed(0)
-    network = Judge().train()
-    steps = len(images) // BATCH_SIZE
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_LR)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LR, total_steps=EPOCHS * steps)
-    for _ in trange(EPOCHS, desc="Training the judge", unit="epoch"):
-        for batch in torch.randperm(len(images))[: steps * BATCH_SIZE].view(steps, BATCH_SIZE):
-            shift = torch.randint(-MAX_SHIFT, MAX_SHIFT + 1, (2,)).tolist()
-            shifted = as_batch(images[batch]).roll(shift, dims=(2, 3))
-            optimizer.zero_grad()
-            F.cross_entropy(network(shifted)[1], labels[batch]).backward()
-            optimizer.step()
-            schedule.step()
+    network.load_state_dict(checkpoints.read(PATH, rebuild="python -m experiments.judge"))
     return network.eval()
 
 
-def main() -> None:
-    """Train the judge on all of MNIST, put it in its place, and say how well it reads."""
-    checkpoints.write(train(*data.load_mnist("train")), PATH)
-    _shipped.cache_clear()
-    print(f"The judge in {PATH} reads {accuracy(*data.load_mnist('test')):.2%} of the test digits.")
-
-
-if __name__ == "__main__":
-    main()
+def accuracy(images: Tensor, labels: Tensor) -> float:
+    """The share of images that the shipped judge reads as their labels say; see ``models.as_labels``."""
+    read = judge(images).probabilities.argmax(dim=1)
+    return (read == as_labels(labels, images)).double().mean().item()

@@ -1,7 +1,7 @@
 """The terms of the loss, in the order in which the course meets them: the course on one page.
 
 Every term is summed over pixels or latent numbers and averaged over the batch: nats per digit.
-Each stage's loss is the one before plus one change.
+Each chapter's loss is the one before plus one change.
 """
 
 import torch
@@ -9,24 +9,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers.models import Autoencoder
-
-FIXED_SIZE = 0.2
+from helpers.settings import FIXED_SIZE
 
 
 def reconstruction(logits: Tensor, images: Tensor) -> Tensor:
     """How much the decoded pixels miss the image: binary cross-entropy, a scalar.
 
     Args:
-        logits: the decoder's output, (batch, 1, 28, 28).
+        logits: from ``model.logits(codes)``, (batch, 1, 28, 28).
         images: the target, floats from 0 to 1, (batch, 1, 28, 28).
     """
     per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
     return per_pixel.sum(dim=(1, 2, 3)).mean()
 
 
-def energy(latents: Tensor) -> Tensor:
+def energy(codes: Tensor) -> Tensor:
     """How far the codes (batch, latent_dim) are from the origin: half the squared length, a scalar."""
-    return 0.5 * latents.square().sum(dim=1).mean()
+    return 0.5 * codes.square().sum(dim=1).mean()
 
 
 def neighborhood_size(sizes: Tensor) -> Tensor:
@@ -40,26 +39,26 @@ def neighborhood_size(sizes: Tensor) -> Tensor:
 
 def autoencoder(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
     """Chapter 1: reconstruct."""
-    latents = model.encode(images)
-    return {"reconstruction": reconstruction(model.decoder(latents), images)}
+    codes = model.encode(images)
+    return {"reconstruction": reconstruction(model.logits(codes), images)}
 
 
 def compact(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
     """Chapter 2: reconstruct, from codes that stay close to the origin."""
-    latents = model.encode(images)
+    codes = model.encode(images)
     return {
-        "reconstruction": reconstruction(model.decoder(latents), images),
-        "energy": energy(latents),
+        "reconstruction": reconstruction(model.logits(codes), images),
+        "energy": energy(codes),
     }
 
 
 def smooth(model: Autoencoder, images: Tensor, size: float = FIXED_SIZE) -> dict[str, Tensor]:
     """Chapter 3: reconstruct from anywhere in a neighborhood of one fixed size."""
-    latents = model.encode(images)
-    nearby = latents + size * torch.randn_like(latents)
+    codes = model.encode(images)
+    nearby = codes + size * torch.randn_like(codes)
     return {
-        "reconstruction": reconstruction(model.decoder(nearby), images),
-        "energy": energy(latents),
+        "reconstruction": reconstruction(model.logits(nearby), images),
+        "energy": energy(codes),
     }
 
 
@@ -68,15 +67,15 @@ def learned(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
 
     The sum of the three terms is the loss of the Variational Autoencoder (D. P. Kingma and
     M. Welling, Auto-Encoding Variational Bayes, 2014): energy and neighborhood size together are
-    the Kullback-Leibler divergence from N(latents, sizes²) to N(0, I).
+    the Kullback-Leibler divergence from N(codes, sizes²) to N(0, I).
     """
-    latents, sizes = model.neighborhoods(images)
-    nearby = latents + sizes * torch.randn_like(latents)
+    codes, sizes = model.neighborhoods(images)
+    nearby = codes + sizes * torch.randn_like(codes)
     return {
-        "reconstruction": reconstruction(model.decoder(nearby), images),
-        "energy": energy(latents),
+        "reconstruction": reconstruction(model.logits(nearby), images),
+        "energy": energy(codes),
         "neighborhood size": neighborhood_size(sizes),
     }
 
 
-STAGES = {1: autoencoder, 2: compact, 3: smooth, 4: learned}
+BY_CHAPTER = {1: autoencoder, 2: compact, 3: smooth, 4: learned}

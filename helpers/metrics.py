@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from helpers import data
 from helpers.judge import Verdict, judge
-from helpers.models import Autoencoder, as_batch
+from helpers.models import Autoencoder, as_batch, as_labels
 
 Scores = dict[str, dict[str, float]]
-SAMPLES = data.FEW if data.GRADING else 10_000
+SAMPLES = data.LIMIT or 10_000
 WALKS = 1000
 SURE = 0.9
 IDLE = 0.01
@@ -88,7 +88,7 @@ def diversity(probabilities: Tensor) -> float:
 
 
 def _distributions(probabilities):
-    probabilities = probabilities.double()
+    probabilities = probabilities.detach().double()
     good = probabilities.dim() == 2 and probabilities.shape[1] == 10 and len(probabilities)
     if not good or probabilities.min() < 0 or not ((probabilities.sum(dim=1) - 1).abs() < 1e-4).all():
         raise ValueError(
@@ -114,9 +114,10 @@ def frechet_distance(samples: Tensor, references: Tensor) -> float:
         ValueError: the clouds are not of that kind.
     """
     ours, theirs = _clouds(samples, references)
-    values, vectors = torch.linalg.eigh(theirs.T.cov())
+    our_cov, their_cov = (torch.atleast_2d(cloud.T.cov()) for cloud in (ours, theirs))
+    values, vectors = torch.linalg.eigh(their_cov)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    overlap = torch.linalg.eigvalsh(root @ ours.T.cov() @ root).clamp(min=0).sqrt().sum()
+    overlap = torch.linalg.eigvalsh(root @ our_cov @ root).clamp(min=0).sqrt().sum()
     shift = (ours.mean(dim=0) - theirs.mean(dim=0)).square().sum()
     return (shift + ours.var(dim=0).sum() + theirs.var(dim=0).sum() - 2 * overlap).clamp(min=0).item()
 
@@ -163,20 +164,21 @@ def _clouds(samples, references):
             )
         if not cloud.isfinite().all():
             raise ValueError(f"The {name} hold NaN or infinite numbers.")
-    return samples.double(), references.double()
+    return samples.detach().double(), references.detach().double()
 
 
 def distance_from_normal(points: Tensor) -> float:
-    """How far a cloud of latents is from the one that blind draws form: the Fréchet distance to N(0, I).
+    """How far a cloud of codes is from the one that blind draws form: the Fréchet distance to N(0, I).
 
     Args:
         points: (N, latent_dim), at least two.
     """
     points, _ = _clouds(points, points)
-    widths = torch.linalg.eigvalsh(points.T.cov()).clamp(min=0).sqrt()
+    widths = torch.linalg.eigvalsh(torch.atleast_2d(points.T.cov())).clamp(min=0).sqrt()
     return (points.mean(dim=0).square().sum() + (widths - 1).square().sum()).item()
 
 
+@torch.no_grad()
 def jump(model: Autoencoder, images: Tensor, step: float = SMALL_STEP, seed: int = 0) -> float:
     """How far a decoded picture jumps for a small latent step, as a share of the way to another digit.
 
@@ -197,6 +199,27 @@ def jump(model: Autoencoder, images: Tensor, step: float = SMALL_STEP, seed: int
     return (change / to_another.clamp(min=1e-12)).item()
 
 
+@torch.no_grad()
+def same_digit(model: Autoencoder, images: Tensor, labels: Tensor, step: float, seed: int = 0) -> float:
+    """The share of neighbors in which the judge reads the digit that the image shows, 0 to 1.
+
+    A neighbor lies a random step away from the image's code. Along each latent number the step is relative
+    to how far the codes of ``images`` spread there, so that a model's units cannot win.
+
+    Args:
+        model: encodes and decodes.
+        images: at least two; see ``models.as_batch``.
+        labels: their digits, (N,); see ``models.as_labels``.
+        step: the standard deviation of the step, as a share of the codes' own.
+        seed: of the steps.
+    """
+    codes, labels = model.encode(images), as_labels(labels, images)
+    noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
+    read = judge(model.decode(codes + step * codes.std(dim=0) * noise)).probabilities.argmax(dim=1)
+    return (read == labels).double().mean().item()
+
+
+@torch.no_grad()
 def recognizable_on_walks(model: Autoencoder, images: Tensor, steps: int = 10) -> float:
     """The share of recognizable pictures on straight walks from each image's code to the next one's.
 
@@ -207,8 +230,8 @@ def recognizable_on_walks(model: Autoencoder, images: Tensor, steps: int = 10) -
     """
     codes = model.encode(images)
     way = torch.linspace(0, 1, steps + 2)[1:-1, None, None]
-    latents = torch.lerp(codes, codes.roll(1, dims=0), way).flatten(0, 1)  # (steps * N, latent_dim)
-    return recognizable(judge(model.decode(latents)).probabilities)
+    passed = torch.lerp(codes, codes.roll(1, dims=0), way).flatten(0, 1)  # (steps * N, latent_dim)
+    return recognizable(judge(model.decode(passed)).probabilities)
 
 
 def floor(images: Tensor) -> float:
@@ -221,6 +244,7 @@ def floor(images: Tensor) -> float:
     return (F.binary_cross_entropy(pixels, pixels, reduction="sum") / len(pixels)).item()
 
 
+@torch.no_grad()
 def usage(model: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
     """How much each latent number matters to the decoded picture, (latent_dim,).
 
@@ -254,14 +278,16 @@ def idle(used: Tensor) -> Tensor:
     return used <= IDLE * used.max()
 
 
+@torch.no_grad()
 def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> float:
     """The share of the nearest codes that belong to the same digit, 0 to 1; 0.1 is chance.
 
     Args:
         codes: (N, latent_dim).
-        labels: the digits, (N,).
+        labels: the digits, (N,); see ``models.as_labels``.
         neighbors: how many of the nearest codes to ask, the code itself left out.
     """
+    labels = as_labels(labels, codes)
     same = []
     for part, own in zip(codes.split(500), labels.split(500), strict=True):
         nearest = torch.cdist(part, codes).topk(neighbors + 1, largest=False).indices[:, 1:]

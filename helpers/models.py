@@ -1,44 +1,99 @@
-"""One encoder and one decoder, shared by all four stages of the course."""
+"""One encoder and one decoder, shared by all four chapters."""
 
 from functools import cache
+from operator import index
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
 AVERAGE_PIXEL, PIXEL_SPREAD = 0.1307, 0.3081  # mean and standard deviation over MNIST's training set
 AVERAGE_DIGIT = Path(__file__).parent / "assets" / "average_digit.safetensors"  # of that set, uint8 (28, 28)
-ENCODER_DEPTH, DECODER_DEPTH = 2, 5  # a deep decoder samples better, a deep encoder does not
 
 
-def as_batch(images: torch.Tensor) -> torch.Tensor:
+def as_batch(images: Tensor) -> Tensor:
     """Return images as the networks want them: float32 of shape (N, 1, 28, 28), from 0 to 1.
 
     Args:
-        images: uint8 from 0 to 255 or float from 0 to 1; shape (28, 28), (N, 28, 28) or
-            (N, 1, 28, 28).
+        images: uint8 from 0 to 255, float from 0 to 1, or boolean (True is ink); shape (28, 28),
+            (N, 28, 28) or (N, 1, 28, 28).
 
     Raises:
         TypeError, ValueError: the images have another type, shape or range.
     """
-    if not isinstance(images, torch.Tensor):
-        raise TypeError(f"Images must be a torch tensor, not {type(images).__name__}.")
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"Images must be a torch tensor, not {type(images).__name__}: torch.as_tensor(images)."
+        )
     if images.shape[-2:] != (28, 28) or images.dim() > 4 or images.shape[1:-2] not in ((), (1,)):
         raise ValueError(f"Images have shape {tuple(images.shape)}; expected (N, 28, 28) or (N, 1, 28, 28).")
+    return _from_0_to_1(images).float().reshape(-1, *IMAGE_SHAPE)
+
+
+def _from_0_to_1(images):
+    if images.dtype == torch.bool or not images.numel():
+        return images
+    low, high = images.min().item(), images.max().item()
     if images.dtype == torch.uint8:
-        images = images / 255
-    elif not images.is_floating_point():
+        if high == 1:
+            raise ValueError(
+                "Bytes go from 0 to 255, but here to 1: for black and white, pass images.bool()."
+            )
+        return images / 255
+    if not images.is_floating_point():
         raise TypeError(f"Images are {images.dtype}; expected uint8 from 0 to 255, or floats from 0 to 1.")
-    elif images.numel() and not (images.min() >= 0 and images.max() <= 1):
-        low, high = images.min().item(), images.max().item()
+    if not (low >= 0 and high <= 1):
         raise ValueError(
             f"Float images must lie between 0 and 1, but these go from {low:g} to {high:g}. "
             "Divide images from 0 to 255 by 255."
         )
-    return images.float().reshape(-1, *IMAGE_SHAPE)
+    return images
+
+
+def as_labels(labels, images: Tensor) -> Tensor:
+    """Return labels as int64 of shape (N,), from a tensor, an array or a list of N digits.
+
+    Args:
+        labels: whole numbers from 0 to 9, one for each image.
+        images: (N, ...), to which they belong.
+
+    Raises:
+        ValueError: they are not what is described above.
+    """
+    try:
+        found = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"Labels are the digits 0 to 9, as whole numbers ({error}).") from error
+    if found.dim() == 2 and found.shape[1] == 10:
+        raise ValueError("The labels are one-hot, (N, 10); expected the digits, (N,): labels.argmax(dim=1).")
+    if found.shape != images.shape[:1]:
+        raise ValueError(
+            f"There are {len(images)} images, but the labels have shape {tuple(found.shape)}; expected "
+            "one label for each image."
+        )
+    if (
+        found.is_complex()
+        or (found != found.long()).any()
+        or (found.numel() and not 0 <= found.min() <= found.max() <= 9)
+    ):
+        raise ValueError("Labels are the digits 0 to 9, as whole numbers.")
+    return found.long()
+
+
+def whole_number(name: str, value: int, least: int = 1) -> int:
+    """Return a whole number, numpy's too, as Python's; say in a ValueError what is wrong with others."""
+    try:
+        found = index(value)
+    except TypeError:
+        found = None
+    if found is None or isinstance(value, bool) or found < least:
+        raise ValueError(f"{name} must be a whole number from {least} up, not {value!r}.")
+    return found
 
 
 def hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
@@ -51,7 +106,7 @@ def hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
 
 
 @cache
-def average_digit() -> torch.Tensor:
+def average_digit() -> Tensor:
     """The average of all 60,000 training digits, from 0 to 1, (784,).
 
     The file holds ``images.float().mean(dim=0).round()``, as bytes.
@@ -71,102 +126,99 @@ class Encoder(nn.Module):
         self.code = nn.Linear(width, latent_dim)
         self.log_size = nn.Linear(width, latent_dim)
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes and sizes, each (N, latent_dim), for float images (N, 1, 28, 28)."""
         centered = (images.flatten(1) - AVERAGE_PIXEL) / PIXEL_SPREAD  # (N, 784)
         hidden = self.hidden(centered)  # (N, width)
         return self.code(hidden).float(), self.log_size(hidden).float().exp()
 
 
-def _without_sizes(latents):
-    """Return latents as they are; say in a TypeError which call gives codes, where they came with sizes."""
-    if isinstance(latents, tuple) and any(isinstance(part, torch.Tensor) for part in latents):
-        raise TypeError(
-            "Latents are one tensor, but this is a pair. `model.encode(images)` gives the codes alone."
-        )
-    return latents
-
-
 class Decoder(nn.Module):
-    """From latents to images, as logits: a sigmoid turns them into pixels from 0 to 1.
+    """From codes to images, as logits: a sigmoid turns them into pixels from 0 to 1.
 
     A new decoder paints the average digit, so that training need not begin with the white margins.
     """
 
     def __init__(self, latent_dim: int, width: int):
         super().__init__()
-        self.latent_dim = latent_dim
         self.hidden = hidden_layers(latent_dim, width, DECODER_DEPTH)
         self.pixels = nn.Linear(width, PIXELS)
         with torch.no_grad():
             self.pixels.bias.copy_(average_digit().logit(eps=0.01))
 
-    def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return logits (N, 1, 28, 28) for latents (N, latent_dim); for errors see ``Autoencoder.decode``."""
-        if _without_sizes(latents).dim() != 2 or latents.shape[1] != self.latent_dim:
-            raise ValueError(
-                f"This model decodes {self.latent_dim} numbers for each digit, so latents must "
-                f"have shape (N, {self.latent_dim}); got {tuple(latents.shape)}."
-            )
-        return self.pixels(self.hidden(latents)).float().unflatten(1, IMAGE_SHAPE)
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return logits (N, 1, 28, 28) for codes (N, latent_dim)."""
+        return self.pixels(self.hidden(codes)).float().unflatten(1, IMAGE_SHAPE)
 
 
 class Autoencoder(nn.Module):
     """An encoder and a decoder that meet in ``latent_dim`` numbers.
 
-    Gradients flow only in training mode: ``training.fit`` switches it on and off again, so that in
-    a notebook ``encode`` and ``decode`` simply compute.
+    An ordinary torch module in float32: gradients flow unless you switch them off, and training and
+    evaluation mode are the same.
 
     Args:
         latent_dim: how many numbers describe one digit.
         width: units of each hidden layer.
 
     Raises:
-        ValueError: latent_dim is not a positive whole number.
+        ValueError: one of them is not a positive whole number.
     """
 
-    def __init__(self, latent_dim: int = 12, width: int = 384):
+    def __init__(self, latent_dim: int = LATENT_DIM, width: int = WIDTH):
         super().__init__()
-        if not isinstance(latent_dim, int) or latent_dim < 1:
-            raise ValueError(f"latent_dim must be a whole number from 1 up, not {latent_dim!r}.")
-        self.latent_dim = latent_dim
-        self.encoder = Encoder(latent_dim, width)
-        self.decoder = Decoder(latent_dim, width)
-        self.eval()
+        self.latent_dim = whole_number("latent_dim", latent_dim)
+        width = whole_number("width", width)
+        self.encoder = Encoder(self.latent_dim, width)
+        self.decoder = Decoder(self.latent_dim, width)
+        self.float()  # whatever torch's default type is
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
+    def encode(self, images: Tensor) -> Tensor:
         """Return the code of each image, (N, latent_dim); for the images see ``as_batch``."""
         return self.neighborhoods(images)[0]
 
-    def neighborhoods(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image and the size of its neighborhood, each (N, latent_dim)."""
-        with torch.set_grad_enabled(self.training):
-            return self.encoder(as_batch(images))
+        return self.encoder(as_batch(images))
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return images (N, 1, 28, 28) with pixels from 0 to 1 for latents (N, latent_dim).
+    def logits(self, codes: Tensor) -> Tensor:
+        """Return what ``decode`` squeezes to pixels, (N, 1, 28, 28), for codes (N, latent_dim).
 
         Raises:
-            ValueError: the latents have another shape.
+            ValueError: the codes have another shape.
             TypeError: they are a pair of tensors, such as codes and sizes.
         """
-        latents = torch.as_tensor(_without_sizes(latents), dtype=torch.float32)
-        with torch.set_grad_enabled(self.training):
-            return self.decoder(latents).sigmoid()
+        if isinstance(codes, tuple) and any(isinstance(part, Tensor) for part in codes):
+            raise TypeError(
+                "Codes are one tensor, but this is a pair. `model.encode(images)` gives the codes alone."
+            )
+        codes = torch.as_tensor(codes, dtype=torch.float32)
+        if codes.dim() != 2 or codes.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"This model decodes {self.latent_dim} numbers for each digit, so codes must "
+                f"have shape (N, {self.latent_dim}); got {tuple(codes.shape)}."
+            )
+        return self.decoder(codes)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return images (N, 1, 28, 28), pixels from 0 to 1; for codes and errors see ``logits``."""
+        return self.logits(codes).sigmoid()
+
+    def forward(self, images: Tensor) -> Tensor:
         """Return the reconstructions of images: encode, then decode."""
         return self.decode(self.encode(images))
 
-    def sample(self, n: int, seed: int | None = None) -> torch.Tensor:
-        """Decode ``n`` blind draws, images (n, 1, 28, 28).
+    @torch.no_grad()
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
+        """Decode ``n`` blind draws, images (n, 1, 28, 28), without gradients.
 
-        The same rule at every stage: each latent number is drawn from a standard normal
+        The same rule in every chapter: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        return self.decode(torch.randn(n, self.latent_dim, generator=_generator(seed)))
+        return self.decode(_normal(n, self.latent_dim, seed))
 
-    def sample_fitted(self, images: torch.Tensor, n: int, seed: int | None = None) -> torch.Tensor:
+    @torch.no_grad()
+    def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
         """Decode ``n`` draws from a Gaussian with the middle and covariance of the codes of ``images``.
 
         Unlike ``sample`` it knows where this model's codes are, because it has measured them.
@@ -178,17 +230,18 @@ class Autoencoder(nn.Module):
         """
         if len(images) < 2:
             raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
+        as_batch(images[:1])
         codes = torch.cat([self.encode(part) for part in images.split(10_000)]).double()
-        values, vectors = torch.linalg.eigh(codes.T.cov())  # also where a latent number is idle
+        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
+        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
         root = vectors * values.clamp(min=0).sqrt()
-        noise = torch.randn(n, self.latent_dim, generator=_generator(seed), dtype=torch.double)
-        return self.decode(codes.mean(dim=0) + noise @ root.T)
+        return self.decode(codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T)
 
 
-def _generator(seed):
+def _normal(n, latent_dim, seed):
     generator = torch.Generator()
     if seed is None:
         generator.seed()
     else:
         generator.manual_seed(seed)
-    return generator
+    return torch.randn(whole_number("n", n, least=0), latent_dim, generator=generator, dtype=torch.float32)

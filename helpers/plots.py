@@ -5,6 +5,7 @@ Color Sequences for Data Visualization, arXiv 2107.02270), which matplotlib ship
 """
 
 import base64
+import functools
 import html
 import io
 import math
@@ -12,13 +13,16 @@ from collections.abc import Callable
 from itertools import cycle
 
 import numpy as np
+import torch
 from IPython.display import DisplayHandle
 from matplotlib import style
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from pandas import DataFrame
-from torch import Tensor, linspace, meshgrid, stack, tensor
+from torch import Tensor
+
+from helpers.models import as_batch, as_labels
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
@@ -26,12 +30,22 @@ DASHES = ("-", "--", ":", "-.")
 SCREEN_DPI = 100
 MAP_MARGIN = 0.04  # share of codes on each side that may lie beyond the edge of a map
 FONT_SIZE = 12
-SHOWN = ("Fréchet distance", "recognizable", "coverage")
+SCORES_SHOWN = ("Fréchet distance", "recognizable", "coverage")
 SAMPLERS = {
     "blind": {"color": "C0", "marker": "o", "shift": -0.1},
     "fitted": {"color": "C1", "marker": "s", "shift": 0.1},
 }
-Scores = dict[str, dict[str, float]]
+
+
+def in_the_course_s_style(draw: Callable) -> Callable:
+    """Let a function draw as the course does, whatever the reader's matplotlibrc or style says."""
+
+    @functools.wraps(draw)
+    def drawn(*given, **named):
+        with style.context("default", after_reset=True), torch.no_grad():
+            return draw(*given, **named)
+
+    return drawn
 
 
 class Picture(Figure):
@@ -41,6 +55,7 @@ class Picture(Figure):
         super().__init__(figsize=(width, height), dpi=SCREEN_DPI, layout="constrained")
         self.alt = alt
 
+    @in_the_course_s_style
     def png(self, scale: int = 2) -> bytes:
         """Return the figure as PNG, with ``scale`` pixels for each pixel at which it is shown."""
         buffer = io.BytesIO()
@@ -49,32 +64,36 @@ class Picture(Figure):
 
     def html(self, scale: int = 2) -> str:
         """Return the figure as an HTML image with its alt text; for ``scale`` see ``png``."""
-        picture = base64.b64encode(self.png(scale)).decode()
+        return self._html(base64.b64encode(self.png(scale)).decode())
+
+    def _html(self, picture):
         width = round(self.get_figwidth() * SCREEN_DPI)
         return (
             f'<img src="data:image/png;base64,{picture}" width="{width}" '
             f'style="max-width: 100%" alt="{html.escape(self.alt)}">'
         )
 
-    _repr_html_ = html
+    def _repr_mimebundle_(self, **_):
+        """What Jupyter shows: HTML, which can hold an alt text, and for LaTeX and PDF a PNG."""
+        picture = base64.b64encode(self.png()).decode()
+        return {"text/html": self._html(picture), "image/png": picture, "text/plain": self.alt}
 
 
 def tiles(images: Tensor, columns: int) -> np.ndarray:
-    """Lay images (N, 1, 28, 28) or (N, 28, 28) out in rows of ``columns``, as one array from 0 to 1."""
-    pixels = images.detach().reshape(-1, 28, 28).cpu().numpy()
-    if images.dtype.is_floating_point is False:
-        pixels = pixels / 255
+    """Lay images (see ``models.as_batch``) out in rows of ``columns``, as one array from 0 to 1."""
+    pixels = as_batch(images).detach().reshape(-1, 28, 28).cpu().numpy()
     rows = math.ceil(len(pixels) / columns)
     sheet = np.zeros((rows * columns, 28, 28), dtype=np.float32)
     sheet[: len(pixels)] = pixels
     return sheet.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28)
 
 
+@in_the_course_s_style
 def galleries(groups: dict[str, Tensor], columns: int = 8) -> Picture:
     """Show groups of images side by side, each under its title.
 
     Args:
-        groups: title to images, each (N, 1, 28, 28) or (N, 28, 28).
+        groups: title to images, see ``models.as_batch``.
         columns: images in a row of each group.
     """
     rows = max(math.ceil(len(images) / columns) for images in groups.values())
@@ -90,11 +109,12 @@ def galleries(groups: dict[str, Tensor], columns: int = 8) -> Picture:
     return figure
 
 
+@in_the_course_s_style
 def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
     """Show rows of images below each other, each with its name on the left.
 
     Args:
-        rows: name to images, each (N, 1, 28, 28) or (N, 28, 28).
+        rows: name to images, see ``models.as_batch``.
         caption: a title for the whole.
     """
     longest = max(len(images) for images in rows.values())
@@ -110,6 +130,7 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
     return figure
 
 
+@in_the_course_s_style
 def latent_map(
     codes: Tensor, labels: Tensor, sizes: Tensor | None = None, title: str = "", ellipses: int = 300
 ) -> Picture:
@@ -117,7 +138,7 @@ def latent_map(
 
     Args:
         codes: (N, 2).
-        labels: the digits 0 to 9, (N,).
+        labels: the digits 0 to 9, (N,); see ``models.as_labels``.
         sizes: neighborhood sizes (N, 2); the first ``ellipses`` of them are drawn around their codes.
         title: above the map.
         ellipses: how many neighborhoods to draw.
@@ -127,6 +148,7 @@ def latent_map(
     """
     if codes.dim() != 2 or codes.shape[1] != 2:
         raise ValueError(f"A map needs codes of shape (N, 2); got {tuple(codes.shape)}.")
+    labels = as_labels(labels, codes)
     figure = Picture(6.5, 6)
     figure.alt = (
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
@@ -154,9 +176,9 @@ def map_edges(codes: Tensor) -> list[list[float]]:
     Args:
         codes: (N, 2).
     """
-    edges = codes.quantile(tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
+    edges = codes.quantile(codes.new_tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
     middle, half = edges.mean(dim=0), 0.6 * (edges[1] - edges[0]).max()
-    return stack([middle - half, middle + half], dim=1).tolist()
+    return torch.stack([middle - half, middle + half], dim=1).tolist()
 
 
 def _neighborhoods(codes, labels, sizes, axes):
@@ -173,17 +195,18 @@ def _neighborhoods(codes, labels, sizes, axes):
     )
 
 
+@in_the_course_s_style
 def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18) -> Picture:
     """Decode an ``n`` by ``n`` grid of points of a space of two numbers.
 
     Args:
-        decode: latents (N, 2) to images (N, 1, 28, 28).
+        decode: codes (N, 2) to images (N, 1, 28, 28).
         reach: the grid goes from -reach to reach along both numbers.
         n: points along each number.
     """
-    ticks = linspace(-reach, reach, n)
-    second, first = meshgrid(ticks.flip(0), ticks, indexing="ij")
-    images = decode(stack([first.flatten(), second.flatten()], dim=1))
+    ticks = torch.linspace(-reach, reach, n)
+    second, first = torch.meshgrid(ticks.flip(0), ticks, indexing="ij")
+    images = decode(torch.stack([first.flatten(), second.flatten()], dim=1))
     figure = Picture(6.5, 6.5, f"What a grid of {n} by {n} points decodes to, from {-reach:g} to {reach:g}")
     axes = figure.add_subplot(xlabel="latent number 1", ylabel="latent number 2")
     edge = reach * n / (n - 1)
@@ -191,13 +214,14 @@ def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18
     return figure
 
 
+@in_the_course_s_style
 def distances(groups: dict[str, Tensor]) -> Picture:
-    """Compare how far from the origin groups of latents lie.
+    """Compare how far from the origin groups of points lie.
 
     Args:
-        groups: name to latents, each (N, latent_dim).
+        groups: name to points of a latent space, each (N, latent_dim).
     """
-    lengths = {name: latents.norm(dim=1).numpy() for name, latents in groups.items()}
+    lengths = {name: points.norm(dim=1).numpy() for name, points in groups.items()}
     averages = "; ".join(f"{name}, {length.mean():.1f} on average" for name, length in lengths.items())
     figure = Picture(7.5, 3.2, f"Histograms of the distance from the origin: {averages}")
     axes = figure.add_subplot(xlabel="distance from the origin", ylabel="share of points")
@@ -209,6 +233,7 @@ def distances(groups: dict[str, Tensor]) -> Picture:
     return figure
 
 
+@in_the_course_s_style
 def bars(groups: dict[str, Tensor], xlabel: str, ylabel: str, first: int = 1) -> Picture:
     """Draw groups of values side by side, one bar for each value.
 
@@ -227,12 +252,13 @@ def bars(groups: dict[str, Tensor], xlabel: str, ylabel: str, first: int = 1) ->
     for position, (name, values) in enumerate(groups.items()):
         numbers = np.arange(first, first + len(values))
         places = numbers + (position - (len(groups) - 1) / 2) * width
-        axes.bar(places, values.numpy(), width, label=name)
+        axes.bar(places, values.detach().numpy(), width, label=name)
     axes.set_xticks(numbers)
     _legend_above(axes)
     return figure
 
 
+@in_the_course_s_style
 def lines(curves: dict[str, Tensor], x: Tensor, xlabel: str, ylabel: str) -> Picture:
     """Draw curves over a common axis.
 
@@ -244,26 +270,27 @@ def lines(curves: dict[str, Tensor], x: Tensor, xlabel: str, ylabel: str) -> Pic
     figure = Picture(7.5, 3.2, f"Curves of {ylabel} over {xlabel}: " + "; ".join(curves))
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     for (name, values), dash in zip(curves.items(), cycle(DASHES), strict=False):
-        axes.plot(x.numpy(), values.numpy(), dash, linewidth=2, label=name)
+        axes.plot(x.detach().numpy(), values.detach().numpy(), dash, linewidth=2, label=name)
     _legend_above(axes)
     return figure
 
 
-def ladder(results: DataFrame, yours: dict[int, Scores] | None = None) -> Picture:
-    """Draw how the samples of each stage score: the median of all trainings, and a line from worst to best.
+@in_the_course_s_style
+def scores(trainings: DataFrame, yours: dict[int, dict] | None = None) -> Picture:
+    """Draw how the samples of each chapter score: the median of all trainings, and a line from worst to best.
 
     Args:
-        results: what ``ladder.results`` returns, or a part of it. Each size of latent space gets a row.
-        yours: stage to the ``metrics.scores`` of a model of one's own, drawn as stars.
+        trainings: what ``scoreboard.ten_trainings`` returns. Each size of latent space gets a row.
+        yours: chapter to the ``metrics.scores`` of a model of one's own, drawn as stars.
     """
-    dims = sorted(results["latent_dim"].unique(), reverse=True)
+    dims = sorted(trainings["latent_dim"].unique(), reverse=True)
     figure = Picture(11, 3.3 * len(dims))
     medians = []
-    for row, dim in zip(figure.subplots(len(dims), len(SHOWN), squeeze=False), dims, strict=True):
-        for axes, metric in zip(row, SHOWN, strict=True):
-            found = results[(results["latent_dim"] == dim) & (results["metric"] == metric)]
+    for row, dim in zip(figure.subplots(len(dims), len(SCORES_SHOWN), squeeze=False), dims, strict=True):
+        for axes, metric in zip(row, SCORES_SHOWN, strict=True):
+            found = trainings[(trainings["latent_dim"] == dim) & (trainings["metric"] == metric)]
             for sampler, look in SAMPLERS.items():
-                numbers = found[found["sampler"] == sampler].groupby("stage")["value"]
+                numbers = found[found["sampler"] == sampler].groupby("chapter")["value"]
                 _intervals(axes, numbers.agg(["min", "median", "max"]), look, sampler)
                 medians.append(f"{metric}, {dim} numbers, {sampler}: {numbers.median().round(2).to_list()}")
             _stars(axes, metric, yours or {})
@@ -287,31 +314,40 @@ def _intervals(axes, values, look, name):
 
 
 def _stars(axes, metric, yours):
-    for stage, scores in yours.items():
+    for chapter, found in yours.items():
         for sampler, look in SAMPLERS.items():
-            place = stage + look["shift"]
-            axes.plot(place, scores[sampler][metric], "*", markersize=14, color=look["color"], mec="black")
+            place = chapter + look["shift"]
+            axes.plot(place, found[sampler][metric], "*", markersize=14, color=look["color"], mec="black")
     if yours:
         axes.plot([], [], "*", markersize=14, color="white", mec="black", label="yours")
 
 
+@in_the_course_s_style
 def loss_curve(history: list[dict[str, float]]) -> Picture:
     """Draw the terms of the loss over the epochs, from the history that ``training.fit`` returns."""
     figure = Picture(7.5, 3.2)
-    axes = figure.add_subplot(xlabel="epoch", ylabel="nats per digit", yscale="log")
+    axes = figure.add_subplot(xlabel="epoch", ylabel="nats per digit")
     epochs = [entry["epoch"] for entry in history]
     names = [name for name in history[0] if name != "epoch"]
     last = ", ".join(f"{name} {history[-1][name]:.1f}" for name in names)
     figure.alt = f"The terms of the loss while training, at the end: {last} nats per digit"
     for name, dash in zip(names, cycle(DASHES), strict=False):
         axes.plot(epochs, [entry[name] for entry in history], dash, linewidth=2, label=name)
-    values = [entry[name] for entry in history for name in names if entry[name] > 0]
-    axes.set_ylim(bottom=max(0.7 * min(values), max(values) / 1000))
+    _scale_to_the_loss(axes, [entry[name] for entry in history for name in names])
+    _legend_above(axes)
+    return figure
+
+
+def _scale_to_the_loss(axes, values):
+    """A logarithmic axis, unless a loss of one's own goes below 0 or stays there."""
+    positive = [value for value in values if value > 0]
+    if min(values) < 0 or not positive:
+        return
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=max(0.7 * min(positive), max(positive) / 1000))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    _legend_above(axes)
-    return figure
 
 
 def live_loss() -> Callable[[list[dict[str, float]]], None]:

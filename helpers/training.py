@@ -1,4 +1,4 @@
-"""One training loop for all four stages."""
+"""One training loop for all four chapters."""
 
 import contextlib
 import math
@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from helpers.models import Autoencoder, as_batch
+from helpers.models import Autoencoder, as_batch, whole_number
+from helpers.settings import BATCH_SIZE, EPOCHS, PEAK_LR
 
 Terms = dict[str, Tensor]
 History = list[dict[str, float]]
-EPOCHS = 5
-# Over all epochs. Without it chapter 2's codes shrink until chapter 1 samples better.
-WEIGHT_DECAY = 1.4
 REPORTS_PER_EPOCH = 10
 
 
@@ -24,8 +22,9 @@ def fit(
     images: Tensor,
     *,
     epochs: int = EPOCHS,
-    batch_size: int = 256,
-    peak_lr: float = 4e-3,
+    batch_size: int = BATCH_SIZE,
+    peak_lr: float = PEAK_LR,
+    weight_decay: float = 0.0,
     seed: int = 0,
     watch: Callable[[History], None] | None = None,
 ) -> History:
@@ -44,18 +43,21 @@ def fit(
         peak_lr: the highest learning rate of the one-cycle schedule (L. N. Smith and N. Topin,
             Super-convergence, 2018) for AdamW (I. Loshchilov and F. Hutter, Decoupled Weight Decay
             Regularization, 2019).
+        weight_decay: AdamW's: each step takes off this share, times the learning rate, of every weight.
         seed: of the order of the images and of any noise in the loss.
-        watch: called with the history after every epoch, for example ``plots.live_loss()``.
+        watch: called with the history after every epoch, for example ``plots.live_loss()``. Whatever it
+            raises is said in a line, and training goes on without it.
 
     Returns:
         About ten entries for each epoch: ``"epoch"``, and the mean of every term since the entry before,
         in nats per digit.
 
     Raises:
-        TypeError, ValueError: the loss or the images are not what is described above.
+        TypeError, ValueError: the loss, the images or a number are not what is described above.
         FloatingPointError: the loss became NaN or infinite; the model is put back to where it was
             after the last good epoch.
     """
+    epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
     as_batch(images[:1])
     steps = len(images) // batch_size
     if steps == 0:
@@ -64,12 +66,10 @@ def fit(
     torch.manual_seed(seed)
     model.to(device).train()
     images = images.to(device)
-    decay = WEIGHT_DECAY / max(epochs, EPOCHS)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, weight_decay=decay, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
     progress = Progress(epochs, steps, watch)
-    last_good = finite_weights(model)
-    try:
+    with _kept_whole(model, progress) as keep, torch.enable_grad():
         for _ in range(epochs):
             for batch in shuffled_batches(images, batch_size):
                 with mixed_precision(device):
@@ -79,7 +79,21 @@ def fit(
                 optimizer.step()
                 schedule.step()
                 progress.add(terms)
-            last_good = finite_weights(model)
+            keep()
+    return progress.history
+
+
+@contextlib.contextmanager
+def _kept_whole(model, progress):
+    """Give back the model on the CPU, with finite weights, however training ends."""
+    last_good = finite_weights(model)
+
+    def keep():
+        nonlocal last_good
+        last_good = finite_weights(model)
+
+    try:
+        yield keep
     except KeyboardInterrupt:
         print(f"Interrupted in {progress.where}: the model keeps what it has learned so far.")
     except FloatingPointError:
@@ -88,7 +102,6 @@ def fit(
     finally:
         progress.close()
         model.cpu().eval()
-    return progress.history
 
 
 def evaluate(
@@ -137,7 +150,7 @@ def checked_terms(loss: Terms | Tensor) -> Terms:
     if not any(term.requires_grad for term in terms.values()):
         raise ValueError(
             "The loss does not depend on the model, so there is nothing to learn from. Compute it "
-            "from `model.encode(images)` or `model.decoder(latents)`, without `.detach()` or "
+            "from `model.encode(images)` or `model.logits(codes)`, without `.detach()` or "
             "`torch.no_grad()`."
         )
     return terms
@@ -188,7 +201,14 @@ class Progress:
         self._done += 1
         self._bar.update()
         if step == self.steps and self.watch:
+            self._tell_the_watch()
+
+    def _tell_the_watch(self):
+        try:
             self.watch(self.history)
+        except Exception as error:  # whatever somebody wrote there: training has been paid for
+            print(f"The watch stopped with {type(error).__name__}: {error}. Training goes on without it.")
+            self.watch = None
 
     def _report(self):
         means = {

@@ -21,8 +21,11 @@ CHAPTERS = {int(path.stem[0]): path.stem for path in sorted(NOTEBOOKS.glob("[0-9
 # nbgrader, but for a grammar of web addresses that jsonschema would build at every start: 2.4 of 4 seconds.
 START = "import sys; sys.modules['rfc3987_syntax'] = None; from nbgrader.apps import NbGraderApp as app; app"
 NBGRADER = [sys.executable, "-c", f"{START}.launch_instance()"]
-# nbgrader calls programs by name that stand beside this Python.
-ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+ENVIRONMENT = os.environ | {
+    # nbgrader calls programs by name that stand beside this Python.
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    "DIGITS_AT_MOST": "2000",  # of each split: enough to see a notebook run, in seconds
+}
 
 
 class Course:

@@ -42,8 +42,7 @@ class LimitedKernelManager(AsyncKernelManager):
         for empty in ("/tmp", "/run", Path.home(), connection.parent, HERE.parent, Path.cwd()):
             command += ["--tmpfs", str(empty)]  # nbgrader works in the course folder
         needed = [sys.base_prefix, sys.prefix, HERE.parent / "helpers", connection]
-        needed += [user_cache_path("from-autoencoder-to-vae")]  # else each kernel unpacks the digits
-        needed += user_cache_path("matplotlib").glob("fontlist-*")  # and looks for fonts
+        needed += user_cache_path("matplotlib").glob("fontlist-*")  # else each kernel looks for fonts
         for there in map(str, needed):
             command += ["--ro-bind-try", there, there]
         # Among its own processes the kernel is the first, and would take that for the death of its parent.

@@ -37,6 +37,11 @@ def configure(c) -> None:
         r".*/extracted/(?P<student_id>[^/]+)/(?:at (?P<timestamp>[^/]+)/)?(?P<file_id>[^/]+)\.ipynb"
     )
     c.AssignLatePenalties.plugin_class = LatePenalty
+    _order_the_steps(c)
+
+
+def _order_the_steps(c):
+    """What happens to a notebook, in this order, on its way out and back."""
     c.GenerateAssignment.preprocessors = [
         IncludeHeaderFooter,
         LockCells,

@@ -7,11 +7,13 @@ import sys
 import pytest
 import torch
 
-from helpers import checkpoints, losses
+from experiments import ship
+from experiments.files import write_weights
+from helpers import checkpoints, data, losses, training
 from helpers.data import DamagedFileError
 from helpers.models import Autoencoder
 
-SHIPPED = [(chapter, latent_dim) for chapter in losses.STAGES for latent_dim in checkpoints.WIDTH]
+SHIPPED = [(chapter, latent_dim) for chapter in losses.BY_CHAPTER for latent_dim in checkpoints.WIDTHS]
 
 
 @pytest.mark.parametrize(("chapter", "latent_dim"), SHIPPED)
@@ -23,6 +25,14 @@ def test_every_shipped_model_reconstructs_its_digits(chapter, latent_dim, test_s
     misses = (model(images) - images[:, None] / 255).abs().mean()
     average = images.float().mean(dim=0) / 255
     assert misses < 0.75 * (average - images / 255).abs().mean()
+
+
+def test_shipped_models_load_where_torch_s_default_type_is_float64():
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert checkpoints.load(4, latent_dim=2).sample(2).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_all_eight_together_are_small():
@@ -40,7 +50,7 @@ def test_unknown_models_are_answered_in_words(arguments):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of this test's own, with one of the shipped models."""
-    shutil.copy(checkpoints._path(4, 2), tmp_path)
+    shutil.copy(checkpoints.path(4, 2), tmp_path)
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     return tmp_path
 
@@ -61,7 +71,7 @@ def flip_a_byte(file):
     ],
 )
 def test_damage_is_named_with_its_remedy(folder, damage):
-    file = checkpoints._path(4, 2)
+    file = checkpoints.path(4, 2)
     damage(file)
     with pytest.raises(DamagedFileError, match="git checkout") as caught:
         checkpoints.load(4, 2)
@@ -69,36 +79,34 @@ def test_damage_is_named_with_its_remedy(folder, damage):
 
 
 def test_rebuilding_replaces_a_model_whole(folder, train_set, monkeypatch):
-    monkeypatch.setattr(checkpoints.data, "load_mnist", lambda split: (train_set[0][:512], None))
-    monkeypatch.setattr(checkpoints, "EPOCHS", {2: {4: 1}, 12: {4: 1}})
+    monkeypatch.setattr(data, "load_mnist", lambda split: (train_set[0][:512], None))
+    monkeypatch.setattr(ship, "EPOCHS_BY_DIM", {2: {4: 1}, 12: {4: 1}})
     before = checkpoints.load(4, 2).state_dict()
-    checkpoints.main(["4"])
-    assert {file.name for file in folder.iterdir()} == {checkpoints._path(4, d).name for d in (2, 12)}
+    ship.main(["4"])
+    assert {file.name for file in folder.iterdir()} == {checkpoints.path(4, d).name for d in (2, 12)}
     after = checkpoints.load(4, 2).state_dict()
     assert not torch.equal(before["decoder.pixels.weight"], after["decoder.pixels.weight"])
 
 
 def test_an_interrupt_leaves_the_shipped_model_alone(folder, train_set, monkeypatch):
-    monkeypatch.setattr(checkpoints.data, "load_mnist", lambda split: (train_set[0][:512], None))
-    monkeypatch.setattr(
-        checkpoints.training, "fit", lambda *_, **__: [{"epoch": 0.5, "reconstruction": 500.0}]
-    )
-    before = checkpoints._path(4, 2).read_bytes()
+    monkeypatch.setattr(data, "load_mnist", lambda split: (train_set[0][:512], None))
+    monkeypatch.setattr(training, "fit", lambda *_, **__: [{"epoch": 0.5, "reconstruction": 500.0}])
+    before = checkpoints.path(4, 2).read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        checkpoints.rebuild(4, 2)
-    assert checkpoints._path(4, 2).read_bytes() == before
+        ship.rebuild(4, 2)
+    assert checkpoints.path(4, 2).read_bytes() == before
 
 
 def test_weights_survive_half_precision(folder):
     torch.manual_seed(0)
     model = Autoencoder(latent_dim=2, width=8)
-    checkpoints.write(model, folder / "model.safetensors")
+    write_weights(model, folder / "model.safetensors")
     for name, value in checkpoints.read(folder / "model.safetensors", rebuild="").items():
         assert torch.allclose(value.float(), model.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
 def test_the_command_refuses_unknown_chapters():
-    command = [sys.executable, "-m", "helpers.checkpoints", "7"]
+    command = [sys.executable, "-m", "experiments.ship", "7"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2
     assert "1 to 4" in result.stderr

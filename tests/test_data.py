@@ -3,24 +3,27 @@
 import gzip
 import hashlib
 import http.server
+import os
 import shutil
 import struct
+import subprocess
+import sys
 import threading
 from functools import partial
 
-import platformdirs
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from helpers import data
 
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """An empty cache folder of this test's own."""
-    folder = tmp_path / "cache"
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: folder)
-    return folder
+ORIGINAL_MD5 = {  # of the pixels and labels behind the headers of MNIST's four original files
+    "train_images": "6510e85a72c3e9475c492d559d3770d2",
+    "train_labels": "e86ee40d66677c011a9abda399ec8c4d",
+    "test_images": "240610fa99e73bfa49df8e7fc24d3206",
+    "test_labels": "073c3904dfbd3e141ff8aa01cfde6b15",
+}
 
 
 def test_all_seventy_thousand_digits_are_there(train_set, test_set):
@@ -33,67 +36,58 @@ def test_all_seventy_thousand_digits_are_there(train_set, test_set):
     assert test_set[1][:5].tolist() == [7, 2, 1, 0, 4]
 
 
-def test_unpacks_once_and_repairs_a_damaged_cache(cache):
-    data.load_mnist("test")
-    file = cache / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    written = file.stat().st_mtime_ns
-    data.load_mnist("test")
-    assert file.stat().st_mtime_ns == written
-    good = file.read_bytes()
-    file.write_bytes(good[:-1] + b"\x00")
-    data.load_mnist("test")
-    assert file.read_bytes() == good
-    assert {path.name for path in file.parent.iterdir()} == set(data.MD5)
+def test_the_archive_holds_the_original_bytes():
+    with np.load(data.ARCHIVE) as archive:
+        found = {name: hashlib.md5(archive[name].tobytes()).hexdigest() for name in archive.files}
+    assert found == ORIGINAL_MD5
 
 
-def test_an_unwritable_cache_falls_back_to_a_temporary_folder(cache):
-    cache.write_text("a file stands where the cache folder should be")
-    images, _ = data.load_mnist("test")
-    assert len(images) == 10_000
-
-
-def test_a_full_disk_falls_back_too_and_leaves_no_half_written_file(cache, monkeypatch):
-    replace = data.os.replace
-
-    def no_space(source, target):
-        if cache in target.parents:
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
-    monkeypatch.setattr(data.os, "replace", no_space)
-    images, _ = data.load_mnist("test")
-    assert len(images) == 10_000
-    assert list((cache / "MNIST" / "raw").iterdir()) == []
+def with_a_flipped_byte(file, place):
+    content = bytearray(file.read_bytes())
+    content[place] ^= 255
+    file.write_bytes(content)
 
 
 @pytest.mark.parametrize(
-    ("damage", "problem"),
+    "damage",
     [
-        (lambda file: file.unlink(), "is missing"),
-        (lambda file: file.write_bytes(file.read_bytes()[:1000]), "cannot be unpacked"),
-        (lambda file: file.write_bytes(b"not an archive"), "cannot be unpacked"),
-        (
-            lambda file: shutil.copy(file.with_name("train-labels-idx1-ubyte.xz"), file),
-            "does not hold the original",
-        ),
+        lambda file: file.unlink(),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"not an archive"),
+        lambda file: file.write_bytes(file.read_bytes()[:100_000]),
+        lambda file: with_a_flipped_byte(file, 5_000_000),
+        lambda file: with_a_flipped_byte(file, 200),
+        lambda file: np.savez(file, other=[1]),
+        lambda file: np.savez(file, train_images=np.array([None]), train_labels=np.array([None])),
     ],
 )
-def test_a_damaged_bundle_is_named_with_its_remedy(cache, tmp_path, monkeypatch, damage, problem):
-    bundle = shutil.copytree(data.BUNDLE, tmp_path / "bundle")
-    monkeypatch.setattr(data, "BUNDLE", bundle)
-    damage(bundle / "t10k-labels-idx1-ubyte.xz")
-    with pytest.raises(data.DamagedFileError, match=problem) as caught:
-        data.load_mnist("test")
-    assert "t10k-labels-idx1-ubyte.xz" in str(caught.value)
-    assert "git checkout" in str(caught.value)
+def test_a_damaged_archive_is_named_with_its_remedy(tmp_path, monkeypatch, damage):
+    copy = tmp_path / "digits.npz"
+    shutil.copy(data.ARCHIVE, copy)
+    monkeypatch.setattr(data, "ARCHIVE", copy)
+    damage(copy)
+    with pytest.raises(data.DamagedFileError, match="git checkout -- digits"):
+        data.load_mnist("train")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"), [(("validation",), '"train" or "test"'), (("train", "cifar"), "choose one of")]
-)
-def test_unknown_names_are_answered_in_words(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        data.load_mnist(*arguments)
+def test_nothing_but_the_archive_is_needed(tmp_path):
+    """No cache, no place to write, no torchvision, and few digits where somebody asks for few."""
+    code = """
+import sys
+sys.modules["torchvision"] = None
+from helpers import data
+print(len(data.load_mnist("test")[1]))
+"""
+    environment = os.environ | {"HOME": str(tmp_path / "nowhere"), "DIGITS_AT_MOST": "50"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.split("\n")[1] == "50", done.stderr
+    assert "50 digits, to be quick" in done.stdout
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_split_that_does_not_exist_is_answered_in_words():
+    with pytest.raises(ValueError, match='"train" or "test"'):
+        data.load_mnist("validation")
 
 
 def idx_gz(values):
@@ -124,20 +118,55 @@ def server(tmp_path, monkeypatch):
         httpd.shutdown()
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "kmnist"])
-def test_other_datasets_are_downloaded_by_torchvision(cache, server, monkeypatch, name):
+@pytest.mark.parametrize("name", ["FashionMNIST", "KMNIST"])
+def test_other_datasets_are_downloaded_by_torchvision(tmp_path, server, monkeypatch, name):
     folder, url, images, labels = server
     files = [(path.name, hashlib.md5(path.read_bytes()).hexdigest()) for path in sorted(folder.iterdir())]
-    dataset = getattr(data.torchvision_datasets(), data.DATASETS[name])
+    dataset = getattr(data.torchvision_datasets(), name)
     monkeypatch.setattr(dataset, "mirrors", [url])
     monkeypatch.setattr(dataset, "resources", files)
-    loaded_images, loaded_labels = data.load_mnist("test", name)
+    loaded_images, loaded_labels = data.load_torchvision(name, tmp_path / "cache", train=False)
     assert torch.equal(loaded_images, images)
-    assert torch.equal(data.load_mnist("train", name)[0], 255 - images)
+    assert torch.equal(data.load_torchvision(name, tmp_path / "cache", train=True)[0], 255 - images)
     assert torch.equal(loaded_labels, labels.long())
 
 
-def test_without_the_internet_other_datasets_say_so(cache, monkeypatch):
+def dataset_of(pixels):
+    """Make a class like torchvision's, whose pictures are ``pixels``."""
+    return type(
+        "Pictures",
+        (),
+        {
+            "__init__": lambda self, root, download, letters=False: None,
+            "__iter__": lambda self: iter([(Image.fromarray(picture), 7) for picture in pixels]),
+        },
+    )
+
+
+def test_any_dataset_of_one_channel_of_28_by_28_will_do(monkeypatch):
+    pixels = np.random.default_rng(0).integers(256, size=(3, 28, 28), dtype=np.uint8)
+    monkeypatch.setattr(data.torchvision_datasets(), "Pictures", dataset_of(pixels), raising=False)
+    images, labels = data.load_torchvision("Pictures", letters=True)
+    assert (images.numpy() == pixels).all()
+    assert labels.tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28, 3), (105, 105)])
+def test_pictures_of_another_shape_are_refused_in_words(monkeypatch, shape):
+    pictures = dataset_of(np.zeros((2, *shape), dtype=np.uint8))
+    monkeypatch.setattr(data.torchvision_datasets(), "Pictures", pictures, raising=False)
+    with pytest.raises(ValueError, match="one channel of 28 by 28"):
+        data.load_torchvision("Pictures")
+
+
+def test_what_torchvision_does_not_know_is_answered_in_words():
+    with pytest.raises(ValueError, match="has no 'cifar'"):
+        data.load_torchvision("cifar")
+    with pytest.raises(ValueError, match="cannot be asked like that"):
+        data.load_torchvision("KMNIST", traain=True)
+
+
+def test_without_the_internet_other_datasets_say_so(tmp_path, monkeypatch):
     monkeypatch.setattr(data.torchvision_datasets().KMNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(ConnectionError, match="needs the internet"):
-        data.load_mnist("train", "kmnist")
+        data.load_torchvision("KMNIST", tmp_path)

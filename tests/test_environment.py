@@ -1,5 +1,6 @@
 """pyproject.toml, environment.yml, the Makefile and Binder describe one and the same installation."""
 
+import ast
 import os
 import re
 import shutil
@@ -97,11 +98,71 @@ def test_make_says_in_one_line_what_python_lacks(tmp_path, missing, advice):
 def test_every_import_of_the_helpers_is_declared(project):
     declared = {Requirement(line).name for line in project["dependencies"]} | {"helpers", "IPython"}
     declared |= sys.stdlib_module_names
-    ladder = {Requirement(line).name for line in project["optional-dependencies"]["ladder"]}
     for file in (ROOT / "helpers").glob("*.py"):
         for module in re.findall(r"^\s*(?:from|import) (\w+)", file.read_text(), re.MULTILINE):
-            extra = ladder if file.name == "ladder.py" else set()
-            assert module in declared | extra, f"{file.name} imports {module}"
+            assert module in declared, f"{file.name} imports {module}"
+
+
+ROOMS = [  # from the ground up: each may import those before it
+    "settings", "models", "data", "losses", "training", "checkpoints", "judge", "metrics", "scoreboard",
+    "plots", "slips", "checks", "front_ends", "explorer",
+]  # fmt: skip
+
+
+def test_imports_run_downward_only():
+    assert {file.stem for file in (ROOT / "helpers").glob("*.py")} == {"__init__", *ROOMS}
+    for place, room in enumerate(ROOMS):
+        source = (ROOT / "helpers" / f"{room}.py").read_text()
+        inside = re.findall(r"^\s*from helpers\.(\w+) import", source, re.MULTILINE)
+        for several in re.findall(r"^\s*from helpers import (.+)", source, re.MULTILINE):
+            inside += [name.split(" as ")[0] for name in several.split(", ")]
+        assert set(inside) <= set(ROOMS[:place]), room
+        assert not re.search(r"^\s*(?:from|import) (experiments|homework)", source, re.MULTILINE), room
+
+
+def test_a_chapter_s_imports_bring_neither_dask_nor_torchvision():
+    """Nor a command line's parser of arguments, of ours at least: those live in experiments/."""
+    rooms = ", ".join(ROOMS)
+    code = f"import sys; from helpers import {rooms}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    ).stdout.split()
+    assert not {"distributed", "dask", "joblib", "torchvision", "experiments"} & set(loaded)
+    assert "helpers.explorer" in loaded
+
+
+def test_functions_fit_on_a_screen():
+    """30 lines of code at most, without the docstring."""
+    for folder in ("helpers", "experiments", "homework"):
+        for file in (ROOT / folder).glob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    body = node.body[1:] if ast.get_docstring(node) else node.body
+                    lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                    assert lines <= 30, f"{file.name}: {node.name} has {lines} lines"
+
+
+def test_scripts_keep_their_line_ends_in_a_checkout_on_windows():
+    """With core.autocrlf, as Windows has it: bash cannot read CRLF."""
+    scripts = ["binder/postBuild", ".ci/run", "Makefile"]
+    told = subprocess.run(["git", "check-attr", "eol", *scripts], cwd=ROOT, capture_output=True, text=True)
+    assert told.stdout.splitlines() == [f"{script}: eol: lf" for script in scripts]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="git makes no links there")
+def test_the_course_s_helpers_are_found_where_others_are_in_the_way(tmp_path):
+    """Another installed package of that name, and a file of the reader's beside the notebook."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "helpers").symlink_to((ROOT / "notebooks" / "helpers").resolve())
+    (folder / "helpers.py").write_text("mine = 1")
+    other = tmp_path / "site-packages" / "helpers"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("theirs = 1")
+    environment = os.environ | {"PYTHONPATH": str(other.parent)}
+    command = [sys.executable, "-c", "from helpers import settings; print(settings.LATENT_DIM)"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "12", done.stderr
 
 
 def run_with_broken_torchvision(tmp_path, torchvision):

@@ -1,4 +1,4 @@
-"""Each stage is the one before plus one change, and the last one is the VAE's loss."""
+"""Each chapter's loss is the one before plus one change, and the last one is the VAE's loss."""
 
 import pytest
 import torch
@@ -23,9 +23,9 @@ def values(terms):
     return {name: term.item() for name, term in terms.items()}
 
 
-def seeded(stage, *arguments):
+def seeded(loss, *arguments):
     torch.manual_seed(3)
-    return values(stage(*arguments))
+    return values(loss(*arguments))
 
 
 def test_reconstruction_is_the_negative_log_likelihood_of_a_digit(images):
@@ -46,9 +46,9 @@ def test_neighborhoods_of_size_one_cost_nothing_and_others_do():
 
 
 def test_energy_and_size_are_the_kl_divergence():
-    latents, sizes = torch.randn(8, 5), torch.rand(8, 5) + 0.1
-    divergence = kl_divergence(Normal(latents, sizes), Normal(0.0, 1.0)).sum(dim=1).mean()
-    ours = losses.energy(latents) + losses.neighborhood_size(sizes)
+    codes, sizes = torch.randn(8, 5), torch.rand(8, 5) + 0.1
+    divergence = kl_divergence(Normal(codes, sizes), Normal(0.0, 1.0)).sum(dim=1).mean()
+    ours = losses.energy(codes) + losses.neighborhood_size(sizes)
     assert ours.item() == pytest.approx(divergence.item(), rel=1e-5)
 
 
@@ -67,9 +67,9 @@ def test_each_stage_is_the_one_before_plus_one_change(model, images):
     assert size == pytest.approx(losses.neighborhood_size(torch.full((1, 5), 0.25)).item())
 
 
-@pytest.mark.parametrize("chapter", losses.STAGES)
+@pytest.mark.parametrize("chapter", losses.BY_CHAPTER)
 def test_every_term_is_a_scalar_that_the_model_can_learn_from(model, images, chapter):
-    terms = losses.STAGES[chapter](model, images)
+    terms = losses.BY_CHAPTER[chapter](model, images)
     assert all(term.dim() == 0 for term in terms.values())
     sum(terms.values()).backward()
     learns_size = model.encoder.log_size.weight.grad is not None

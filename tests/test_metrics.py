@@ -6,7 +6,7 @@ import prdc
 import pytest
 import torch
 
-from helpers import data, metrics
+from helpers import checkpoints, data, metrics
 from helpers.judge import judge
 from helpers.models import Autoencoder
 
@@ -136,7 +136,7 @@ def test_a_collapsed_model_scores_as_badly_as_it_should(test_set):
 def test_the_two_samplers_differ_in_what_they_know(test_set):
     torch.manual_seed(0)
     model = Autoencoder(latent_dim=3, width=16)
-    model.decode = lambda latents: latents
+    model.decode = lambda codes: codes
     blind, fitted = model.sample(20_000, seed=1), model.sample_fitted(test_set[0], 20_000, seed=1)
     codes = model.encode(test_set[0])
     assert torch.allclose(blind.T.cov(), torch.eye(3), atol=0.05)
@@ -160,7 +160,7 @@ def test_a_longer_step_jumps_further(test_set):
 def test_walks_between_recognizable_pictures_are_recognizable(test_set):
     model = CollapsedModel()
     assert metrics.recognizable_on_walks(model, test_set[0][:10]) in (0, 1)
-    model.decode = lambda latents: test_set[0][:1].expand(len(latents), 28, 28)
+    model.decode = lambda codes: test_set[0][:1].expand(len(codes), 28, 28)
     assert metrics.recognizable_on_walks(model, test_set[0][:10]) == 1
 
 
@@ -193,3 +193,48 @@ def test_neighbor_agreement_of_separate_and_of_mixed_digits():
     separate = torch.nn.functional.one_hot(labels, 10) * 100 + torch.randn(1000, 10)
     assert metrics.neighbor_agreement(separate, labels) == 1
     assert metrics.neighbor_agreement(torch.randn(1000, 2), labels) == pytest.approx(0.1, abs=0.02)
+
+
+def test_labels_of_any_kind_agree_and_one_hot_ones_are_refused(test_set):
+    codes, labels = torch.randn(50, 3), test_set[1][:50]
+    expected = metrics.neighbor_agreement(codes, labels)
+    assert metrics.neighbor_agreement(codes, labels.tolist()) == expected
+    assert metrics.neighbor_agreement(codes, labels.numpy()) == expected
+    with pytest.raises(ValueError, match="one-hot"):
+        metrics.neighbor_agreement(codes, torch.eye(10)[labels])
+
+
+def test_neighbors_show_the_same_digit_until_steps_grow_as_long_as_the_codes_spread(test_set):
+    images, labels = test_set[0][:1000], test_set[1][:1000]
+    model = checkpoints.load(4)
+    near, far = (metrics.same_digit(model, images, labels, step) for step in (0.1, 1.0))
+    assert near > 0.9
+    assert far < 0.8 * near
+    with torch.no_grad():  # ten times the units, and a decoder that takes them
+        model.encoder.code.weight *= 10
+        model.encoder.code.bias *= 10
+        model.decoder.hidden[0].weight /= 10
+    assert metrics.same_digit(model, images, labels, 1.0) == pytest.approx(far, abs=0.005)
+
+
+def test_no_measure_depends_on_the_model_s_mode_or_carries_gradients(test_set):
+    images, labels = test_set[0][:300], test_set[1][:300]
+    model = checkpoints.load(3)
+
+    def measured():
+        codes = model.encode(images)
+        return [
+            metrics.usage(model, images).tolist(),
+            metrics.jump(model, images),
+            metrics.same_digit(model, images, labels, 0.5),
+            metrics.recognizable_on_walks(model, images),
+            metrics.distance_from_normal(codes),
+            metrics.neighbor_agreement(codes, labels),
+            metrics.recognizable(judge(model(images)).probabilities),
+        ]
+
+    expected = measured()
+    model.train()
+    assert measured() == expected
+    with torch.no_grad():
+        assert measured() == expected

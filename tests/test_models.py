@@ -1,9 +1,10 @@
-"""One network for all stages, and what it says to images and latents that do not fit."""
+"""One network for all chapters, and what it says to images and codes that do not fit."""
 
+import numpy as np
 import pytest
 import torch
 
-from helpers.models import Autoencoder, as_batch, average_digit
+from helpers.models import Autoencoder, as_batch, as_labels, average_digit
 
 
 @pytest.fixture
@@ -44,10 +45,42 @@ def test_a_gaussian_needs_two_codes(model):
         model.sample_fitted(torch.rand(1, 28, 28), 3)
 
 
-def test_gradients_flow_only_in_training_mode(model):
+def test_odd_numbers_of_samples_and_images_of_another_type_are_answered_in_words(model):
+    with pytest.raises(ValueError, match="n must be a whole number from 0 up"):
+        model.sample(2.5)
+    with pytest.raises(TypeError, match="must be a torch tensor"):
+        model.sample_fitted(np.zeros((5, 28, 28)), 3)
+
+
+def test_gradients_flow_in_any_mode_but_not_into_samples(model):
+    """A training loop of the reader's own learns, encoder and decoder alike."""
     images = torch.rand(2, 1, 28, 28)
-    assert not model(images).requires_grad
-    assert model.train()(images).requires_grad
+    for mode in (model.train(), model.eval()):
+        model.zero_grad()
+        mode.logits(mode.encode(images)).sum().backward()
+        assert all(weight.grad.any() for weight in (mode.encoder.code.weight, mode.decoder.pixels.weight))
+        assert not mode.sample(2).requires_grad
+        assert not mode.sample_fitted(images, 2).requires_grad
+    with torch.no_grad():
+        assert not model(images).requires_grad
+
+
+def test_models_are_float32_whatever_torch_s_default_type_is(model):
+    try:
+        torch.set_default_dtype(torch.float64)
+        other = Autoencoder(latent_dim=5, width=16)
+        other.load_state_dict(model.state_dict())
+        images = torch.rand(4, 28, 28)
+        assert other(images).dtype == other.sample(3).dtype == other.sample_fitted(images, 3).dtype
+        assert other(images).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_one_latent_number_and_numpy_s_whole_numbers_will_do():
+    model = Autoencoder(latent_dim=np.int64(1), width=np.int32(8))
+    assert type(model.latent_dim) is int
+    assert model.sample_fitted(torch.rand(5, 28, 28), 3).shape == (3, 1, 28, 28)
 
 
 def test_all_ways_to_write_images_mean_the_same():
@@ -57,6 +90,8 @@ def test_all_ways_to_write_images_mean_the_same():
         assert torch.allclose(as_batch(images), expected)
     assert as_batch(pixels[0]).shape == (1, 1, 28, 28)
     assert as_batch(pixels[:0]).shape == (0, 1, 28, 28)
+    assert as_batch(pixels > 128).unique().tolist() == [0, 1]
+    assert as_batch(torch.zeros(1, 28, 28, dtype=torch.uint8)).shape == (1, 1, 28, 28)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +101,7 @@ def test_all_ways_to_write_images_mean_the_same():
         (torch.zeros(2, 3, 28, 28), ValueError, r"shape \(2, 3, 28, 28\); expected"),
         (torch.zeros(2, 784), ValueError, r"shape \(2, 784\)"),
         (torch.zeros(2, 28, 28, dtype=torch.int64), TypeError, "expected uint8"),
+        (torch.ones(2, 28, 28, dtype=torch.uint8), ValueError, r"pass images.bool\(\)"),
         (torch.full((2, 28, 28), 255.0), ValueError, "Divide images from 0 to 255 by 255"),
         (torch.full((2, 28, 28), torch.nan), ValueError, "between 0 and 1"),
     ],
@@ -75,22 +111,54 @@ def test_other_images_are_answered_in_words(images, error, message):
         as_batch(images)
 
 
-@pytest.mark.parametrize("latents", [torch.zeros(4, 12), torch.zeros(5), [[0.0, 1.0]]])
-def test_latents_of_another_size_are_answered_in_words(model, latents):
+@pytest.mark.parametrize("codes", [torch.zeros(4, 12), torch.zeros(5), [[0.0, 1.0]]])
+def test_codes_of_another_size_are_answered_in_words(model, codes):
     with pytest.raises(ValueError, match=r"must have shape \(N, 5\)"):
-        model.decode(latents)
+        model.decode(codes)
     with pytest.raises(ValueError, match=r"must have shape \(N, 5\)"):
-        model.decoder(torch.as_tensor(latents))
+        model.logits(codes)
 
 
-def test_codes_with_their_sizes_are_no_latents(model):
+def test_codes_with_their_sizes_are_not_codes(model):
     pair = model.neighborhoods(torch.zeros(4, 28, 28))
-    for decode in (model.decode, model.decoder):
+    for decode in (model.decode, model.logits):
         with pytest.raises(TypeError, match=r"`model.encode\(images\)` gives the codes"):
             decode(pair)
 
 
-@pytest.mark.parametrize("latent_dim", [0, -1, 2.5, "12"])
+@pytest.mark.parametrize("latent_dim", [0, -1, 2.5, "12", True, None])
 def test_latent_dim_must_be_a_positive_whole_number(latent_dim):
     with pytest.raises(ValueError, match="whole number"):
         Autoencoder(latent_dim)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [5, 0, 4],
+        np.array([5, 0, 4]),
+        torch.tensor([5.0, 0.0, 4.0]),
+        torch.tensor([5, 0, 4], dtype=torch.uint8),
+    ],
+)
+def test_labels_may_be_written_in_many_ways(labels):
+    found = as_labels(labels, torch.zeros(3, 28, 28))
+    assert found.tolist() == [5, 0, 4]
+    assert found.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (torch.eye(10)[:3], "one-hot"),
+        ([1, 2], "3 images"),
+        ([[1], [2], [3]], "3 images"),
+        ([1, 2, 10], "digits 0 to 9"),
+        ([-1, 2, 3], "digits 0 to 9"),
+        ([0.5, 1, 2], "digits 0 to 9"),
+        (["one", "two", "three"], "digits 0 to 9"),
+    ],
+)
+def test_other_labels_are_answered_in_words(labels, message):
+    with pytest.raises(ValueError, match=message):
+        as_labels(labels, torch.zeros(3, 28, 28))

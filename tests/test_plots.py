@@ -6,7 +6,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from matplotlib import rc_context, style
 from matplotlib.figure import Figure
+from nbconvert import LatexExporter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from helpers import plots
 
@@ -26,7 +29,7 @@ PICTURES = {
     ),
     "latent_map": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10),
     "neighborhoods": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10, sizes=rand(50, 2)),
-    "manifold": lambda: plots.manifold(lambda latents: rand(len(latents), 1, 28, 28), n=5),
+    "manifold": lambda: plots.manifold(lambda codes: rand(len(codes), 1, 28, 28), n=5),
     "distances": lambda: plots.distances({"codes": rand(50, 12), "random points": rand(60, 12)}),
     "bars": lambda: plots.bars({"usage": rand(12), "spread": rand(12)}, "latent number", "squared change"),
     "lines": lambda: plots.lines({"before": rand(9), "after": rand(9)}, torch.arange(9), "step", "distance"),
@@ -42,13 +45,13 @@ def test_pictures_are_figures_with_alt_text_and_named_axes(name):
     for axes in picture.axes:
         named = (axes.get_xlabel() and axes.get_ylabel()) or axes.get_title() or axes.get_ylabel()
         assert named
-    shown = picture._repr_html_()
+    shown = picture._repr_mimebundle_()["text/html"]
     assert 'alt="' in shown
     assert base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1]).startswith(b"\x89PNG")
 
 
 def test_alt_text_cannot_break_out_of_its_attribute():
-    assert 'alt="5 &lt; 6 &quot;"' in plots.Picture(1, 1, '5 < 6 "')._repr_html_()
+    assert 'alt="5 &lt; 6 &quot;"' in plots.Picture(1, 1, '5 < 6 "').html()
 
 
 def test_tiles_puts_images_row_by_row():
@@ -68,15 +71,56 @@ def test_ten_digits_have_ten_colors():
 
 def test_the_manifold_has_the_second_number_pointing_up():
     asked = []
-    plots.manifold(
-        lambda latents: asked.append(latents) or torch.zeros(len(latents), 1, 28, 28), reach=1, n=2
-    )
+    plots.manifold(lambda codes: asked.append(codes) or torch.zeros(len(codes), 1, 28, 28), reach=1, n=2)
     assert asked[0].tolist() == [[-1, 1], [1, 1], [-1, -1], [1, -1]]
 
 
 def test_a_map_needs_two_numbers():
     with pytest.raises(ValueError, match=r"shape \(N, 2\); got \(9, 12\)"):
         plots.latent_map(rand(9, 12), torch.arange(9))
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_reader_s_own_style_changes_no_picture(name):
+    before = PICTURES[name]().png()
+    with style.context("dark_background"), rc_context({"text.usetex": True, "font.size": 30}):
+        assert PICTURES[name]().png() == before
+
+
+def test_pictures_come_as_png_too_for_latex_and_pdf():
+    bundle = PICTURES["bars"]()._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["image/png"] in bundle["text/html"]
+
+
+def test_a_picture_reaches_latex():
+    output = new_output("display_data", PICTURES["bars"]()._repr_mimebundle_())
+    notebook = new_notebook(cells=[new_code_cell("picture", outputs=[output])])
+    page, resources = LatexExporter().from_notebook_node(notebook)
+    assert "includegraphics" in page
+    assert all(picture.startswith(b"\x89PNG") for picture in resources["outputs"].values())
+
+
+@pytest.mark.parametrize(
+    "pictures", [rand(4, 28, 28) > 0.5, rand(4, 28, 28).requires_grad_(), rand(4, 28, 28).double()]
+)
+def test_pictures_of_any_kind_are_shown(pictures):
+    sheet = plots.tiles(pictures, columns=2)
+    assert sheet.max() > 0.9
+    assert sheet == pytest.approx(plots.tiles(pictures.detach().float(), columns=2))
+
+
+def test_whole_numbers_of_0_and_1_are_refused_in_words():
+    with pytest.raises(TypeError, match="expected uint8"):
+        plots.galleries({"black and white": (rand(4, 28, 28) > 0.5).long()})
+
+
+def test_what_still_carries_gradients_is_drawn():
+    values = rand(12).requires_grad_()
+    plots.bars({"values": values}, "number", "value")
+    plots.lines({"values": values}, values, "x", "y")
+    plots.distances({"codes": rand(50, 12).requires_grad_()})
+    plots.latent_map(rand(50, 2).requires_grad_(), [7] * 50, sizes=rand(50, 2).requires_grad_())
 
 
 def test_the_live_loss_is_one_picture_that_changes(monkeypatch):

@@ -1,9 +1,10 @@
 """The loop learns, reports, stops when asked, and answers mistakes in words."""
 
+import numpy as np
 import pytest
 import torch
 
-from helpers import losses, training
+from helpers import losses, plots, training
 from helpers.models import Autoencoder, as_batch
 
 
@@ -22,10 +23,10 @@ def fit(model, loss, images, **settings):
     return training.fit(model, loss, images, **{"epochs": 2, "batch_size": 64} | settings)
 
 
-@pytest.mark.parametrize("chapter", losses.STAGES)
-def test_learns_every_stage_and_reports_it(model, images, chapter):
-    history = fit(model, losses.STAGES[chapter], images, epochs=30)
-    names = ["epoch", *losses.STAGES[chapter](model, as_batch(images[:4]))]
+@pytest.mark.parametrize("chapter", losses.BY_CHAPTER)
+def test_learns_every_chapter_s_loss_and_reports_it(model, images, chapter):
+    history = fit(model, losses.BY_CHAPTER[chapter], images, epochs=30)
+    names = ["epoch", *losses.BY_CHAPTER[chapter](model, as_batch(images[:4]))]
     assert list(history[0]) == names
     assert history[-1]["epoch"] == 30
     assert len(history) == 30 * 16
@@ -63,6 +64,67 @@ def test_the_bar_puts_the_loss_into_words(model, images, capsys):
         "80.0 + energy 4.0 = 84.0 nats per digit"
     )
     assert training.in_words({"loss": 80.0}) == "loss 80.0 nats per digit"
+
+
+@pytest.mark.parametrize(
+    "settings", [{"epochs": 0}, {"epochs": 1.5}, {"epochs": -1}, {"batch_size": 0}, {"batch_size": "64"}]
+)
+def test_odd_numbers_of_epochs_and_batches_are_answered_in_words(model, images, settings):
+    with pytest.raises(ValueError, match="must be a whole number from 1 up"):
+        fit(model, losses.autoencoder, images, **settings)
+
+
+def test_numpy_s_whole_numbers_are_whole_numbers(model, images):
+    settings = {"epochs": np.int64(1), "batch_size": np.int32(512)}
+    assert fit(model, losses.autoencoder, images, **settings)[-1]["epoch"] == 1
+
+
+def test_a_watch_that_raises_costs_no_training(model, images, capsys):
+    def broken(history):
+        raise ZeroDivisionError("of the watch")
+
+    assert fit(model, losses.autoencoder, images, watch=broken)[-1]["epoch"] == 2
+    assert capsys.readouterr().out.count("The watch stopped with ZeroDivisionError: of the watch") == 1
+
+
+@pytest.mark.parametrize("loss", [lambda model, batch: -model.encode(batch).square().mean(), None])
+def test_the_live_loss_shows_losses_of_0_and_below(model, images, loss):
+    """Also one that stays at 0, as with weights of 0."""
+    loss = loss or (lambda model, batch: 0 * model.encode(batch).sum())
+    history = fit(model, loss, images, epochs=1, watch=plots.live_loss())
+    assert plots.loss_curve(history).png().startswith(b"\x89PNG")
+
+
+def test_training_is_the_same_where_gradients_are_switched_off_globally(images):
+    def trained():
+        torch.manual_seed(0)
+        model = Autoencoder(latent_dim=3, width=32)
+        return fit(model, losses.learned, images, epochs=1)
+
+    with torch.no_grad():
+        quiet = trained()
+        assert not torch.is_grad_enabled()
+    assert quiet == trained()
+
+
+def test_training_works_where_torch_s_default_type_is_float64(images):
+    try:
+        torch.set_default_dtype(torch.float64)
+        history = fit(Autoencoder(latent_dim=3, width=32), losses.learned, images, epochs=1)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert history[-1]["epoch"] == 1
+
+
+def test_weight_decay_is_what_it_says_and_none_by_default(images):
+    def length(**settings):
+        torch.manual_seed(0)
+        model = Autoencoder(latent_dim=3, width=32)
+        fit(model, losses.compact, images, epochs=4, **settings)
+        return model.decoder.hidden[0].weight.norm()
+
+    assert length(weight_decay=0.0) == length()
+    assert length(weight_decay=5.0) < 0.9 * length()
 
 
 def test_an_interrupt_keeps_what_was_learned(model, images, capsys):

@@ -1,4 +1,4 @@
-"""The ladder experiment: resumed, spread over processes, and quoted as it was measured."""
+"""The experiment of ten trainings: resumed, spread over processes, and shown as it was measured."""
 
 import contextlib
 import os
@@ -7,18 +7,18 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from distributed import Client
 
-from helpers import ladder, losses, metrics, plots
+from experiments import ten_trainings
+from helpers import data, metrics, plots, scoreboard
 from helpers.models import Autoencoder
+from helpers.settings import FIXED_SIZE
 
-ROOT = Path(__file__).parent.parent
-TINY = {"PYTHONPATH": str(ROOT / "tests" / "tiny"), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+TINY = {"DIGITS_AT_MOST": "512", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="interrupts processes as Linux and macOS do")
 
 
@@ -53,10 +53,10 @@ def start(tmp_path):
 
 @pytest.fixture
 def experiment(start, tmp_path):
-    """Start the experiment on maps; it writes to ``ladder.csv``."""
-    results = str(tmp_path / "ladder.csv")
+    """Start the experiment on maps; it writes to ``runs.csv``."""
+    results = str(tmp_path / "runs.csv")
     return lambda *options: start(
-        "ladder", "helpers.ladder", "--latents", "2", "--results", results, *options
+        "experiment", "experiments.ten_trainings", "--latent-dims", "2", "--results", results, *options
     )
 
 
@@ -77,24 +77,23 @@ def finished(process, code=0):
 
 def runs(path):
     """How many lines each run has in the results."""
-    return ladder.results(path).groupby(list(ladder.Run._fields)).size()
+    return ten_trainings.results(path).groupby(list(ten_trainings.Run._fields)).size()
 
 
 def test_an_interrupted_experiment_goes_on_where_it_was(tmp_path, experiment):
-    path = tmp_path / "ladder.csv"
+    path = tmp_path / "runs.csv"
     process = experiment("--seeds", "2", "--jobs", "1")
     wait_for(lambda: len(runs(path)) >= 2, process)
     process.send_signal(signal.SIGINT)
     assert "the same command goes on" in finished(process, code=1)
-    before = ladder.results(path)
+    before = ten_trainings.results(path)
     assert 2 <= len(runs(path)) < 8
 
     finished(experiment("--seeds", "2", "--jobs", "2"))
-    after = ladder.results(path)
+    after = ten_trainings.results(path)
     assert len(runs(path)) == 8
-    assert (runs(path).groupby("stage").nunique() == 1).all()
+    assert (runs(path).groupby("chapter").nunique() == 1).all()
     assert len(after.merge(before)) == len(before)
-    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
     written = path.stat().st_mtime_ns
     finished(experiment("--seeds", "2"))
@@ -103,9 +102,9 @@ def test_an_interrupted_experiment_goes_on_where_it_was(tmp_path, experiment):
 
 @pytest.fixture
 def few_digits(train_set, test_set, monkeypatch):
-    """Shrink the experiment inside this process, as tests/tiny does for others."""
+    """Shrink the experiment inside this process, as ``TINY`` does for others."""
     sets = {"train": train_set, "test": test_set}
-    monkeypatch.setattr(ladder.data, "load_mnist", lambda split: tuple(part[:512] for part in sets[split]))
+    monkeypatch.setattr(data, "load_mnist", lambda split: tuple(part[:512] for part in sets[split]))
     monkeypatch.setattr(metrics, "SAMPLES", 100)
     monkeypatch.setattr(metrics, "WALKS", 50)
     for cached in (metrics.test_digits, metrics.real_digits):
@@ -116,31 +115,36 @@ def few_digits(train_set, test_set, monkeypatch):
 
 
 def test_a_run_measures_everything_and_twice_the_same(few_digits):
-    run = ladder.Run(stage=3, latent_dim=2, seed=0)
-    table = ladder.measured(run)
+    run = ten_trainings.Run(chapter=3, latent_dim=2, weight_decay=0.0, seed=0)
+    table = ten_trainings.measured(run)
     values = table.set_index(["sampler", "metric"])["value"]
     assert values.index.is_unique
     assert values.notna().all()
     assert set(values["blind"].index) == set(values["fitted"].index) == set(metrics.real_digits())
+    assert set(values["scaled"].index) == set(metrics.real_digits())
     assert values["none", "test loss"] == pytest.approx(
         values["none", "test reconstruction"] + values["none", "test energy"]
     )
     assert values["none", "copy"] > values["none", "floor of the copy"]
-    assert table.equals(ladder.measured(run))
+    assert table.equals(ten_trainings.measured(run))
+
+
+def test_one_latent_number_is_measured_too(few_digits):
+    assert ten_trainings.measured(ten_trainings.Run(4, 1, 0.0, 0))["value"].notna().all()
 
 
 def test_a_half_trained_model_is_not_measured(few_digits, monkeypatch, tmp_path):
-    monkeypatch.setattr(ladder.training, "fit", lambda *_, **__: [{"epoch": 0.5}])
+    monkeypatch.setattr(ten_trainings.training, "fit", lambda *_, **__: [{"epoch": 0.5}])
     with pytest.raises(KeyboardInterrupt):
-        ladder.climb([ladder.Run(1, 2, 0)], tmp_path / "ladder.csv", jobs=1)
-    assert not (tmp_path / "ladder.csv").exists()
+        ten_trainings.measure_all([ten_trainings.Run(1, 2, 0.0, 0)], tmp_path / "runs.csv", jobs=1)
+    assert not (tmp_path / "runs.csv").exists()
 
 
-def test_the_decoder_of_stage_3_is_met_with_noise_of_the_fixed_size(test_set):
+def test_the_decoder_of_chapter_3_is_met_with_noise_of_the_fixed_size(test_set):
     model, images = Autoencoder(latent_dim=2, width=16), test_set[0][:5000]
-    noise = ladder.trained_points(model, 3, images) - model.encode(images)
-    assert noise.std().item() == pytest.approx(losses.FIXED_SIZE, rel=0.05)
-    assert torch.equal(ladder.trained_points(model, 2, images), model.encode(images))
+    noise = ten_trainings.trained_points(model, 3, images) - model.encode(images)
+    assert noise.std().item() == pytest.approx(FIXED_SIZE, rel=0.05)
+    assert torch.equal(ten_trainings.trained_points(model, 2, images), model.encode(images))
 
 
 @pytest.fixture
@@ -164,7 +168,7 @@ def worker(start, scheduler):
 
 
 def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path, experiment, scheduler, worker):
-    path = tmp_path / "ladder.csv"
+    path = tmp_path / "runs.csv"
     doomed, _ = worker("doomed"), worker("survivor")
     with Client(scheduler, timeout="60s") as client:
         client.wait_for_workers(2, timeout=120)
@@ -175,8 +179,8 @@ def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path, experiment, s
         doomed.kill()
         finished(process)
     assert len(runs(path)) == 12
-    assert not ladder.results(path).duplicated([*ladder.Run._fields, "sampler", "metric"]).any()
-    assert ladder.results(path).notna().all(axis=None)
+    assert not ten_trainings.results(path).duplicated([*ten_trainings.Run._fields, "sampler", "metric"]).any()
+    assert ten_trainings.results(path).notna().all(axis=None)
 
 
 def test_clusters_that_will_not_do_are_named(experiment, scheduler, worker):
@@ -188,44 +192,44 @@ def test_clusters_that_will_not_do_are_named(experiment, scheduler, worker):
         assert "share one random generator" in finished(experiment("--dask", scheduler), code=1)
 
 
-@pytest.mark.parametrize("options", [["--seeds", "0"], ["--latents", "two"], ["--jobs", "-1"]])
+@pytest.mark.parametrize("options", [["--seeds", "0"], ["--latent-dims", "two"], ["--jobs", "-1"]])
 def test_nonsense_on_the_command_line_is_refused(options, capsys):
     with pytest.raises(SystemExit):
-        ladder.main(options)
+        ten_trainings.main(options)
     assert "is not a whole number from 1 up" in capsys.readouterr().err
 
 
-def numbers(metric, stage, sampler="blind"):
-    """What was measured for one kind of model with twelve latent numbers, in the order of the seeds."""
-    table = ladder.results()
-    chosen = table.query("latent_dim == 12 and metric == @metric and stage == @stage and sampler == @sampler")
-    return chosen.sort_values("seed")["value"].to_numpy()
+@pytest.mark.parametrize("latent_dim", [2, 12])
+def test_what_ships_holds_ten_runs_of_every_chapter(latent_dim):
+    seeds = scoreboard.ten_trainings(latent_dim=latent_dim).groupby("chapter")["seed"].unique()
+    assert list(seeds.index) == [1, 2, 3, 4]
+    for found in seeds:
+        assert set(found) == set(range(ten_trainings.SEEDS))
 
 
-def test_what_ships_holds_ten_runs_of_everything():
-    kinds = ladder.results().groupby(["stage", "latent_dim"])["seed"].unique()
-    assert {stage for stage, latent_dim in kinds.index if latent_dim == 12} == {1, 2, 3, 4}
-    for seeds in kinds:
-        assert set(seeds) == set(range(ladder.SEEDS))
+def test_what_ships_is_the_whole_experiment_and_nothing_else():
+    """Chapter 2 without its weight decay is a part of it."""
+    runs = ten_trainings.all_runs(ten_trainings.SEEDS, [2, 12])
+    assert ten_trainings.Run(2, 12, 0.0, 9) in runs
+    table = pd.read_csv(scoreboard.RESULTS)[list(ten_trainings.Run._fields)]
+    assert set(runs) == set(table.itertuples(index=False, name=None))
 
 
 def test_the_scoreboard_shows_the_chapters_so_far_and_then_yours():
     scores = {how: dict(metrics.real_digits()) for how in ("blind", "fitted")}
-    board = ladder.scoreboard(2, yours=scores)
-    assert list(board.index.get_level_values(0).unique()) == [
-        "chapter 1",
-        "chapter 2",
-        "yours",
-        "real digits",
-    ]
+    board = scoreboard.scoreboard(2, yours=scores)
+    names = list(board.index.get_level_values(0).unique())
+    assert names == ["chapter 1", "chapter 2", "yours", "real digits"]
     assert board.notna().all(axis=None)
-    median = pd.Series(numbers("coverage", 2)).median()
+    chosen = "chapter == 2 and metric == 'coverage' and sampler == 'blind'"
+    median = scoreboard.ten_trainings().query(chosen)["value"].median()
     assert board.loc[("chapter 2", "blind"), "coverage"] == pytest.approx(median, abs=0.005)
     assert (board.loc[("yours", "fitted")] == board.loc[("real digits", "")]).all()
 
 
-def test_the_picture_of_the_ladder_tells_its_medians():
-    picture = plots.ladder(ladder.so_far(3), {3: {how: metrics.real_digits() for how in ("blind", "fitted")}})
+def test_the_picture_of_the_scores_tells_their_medians():
+    yours = {3: {how: metrics.real_digits() for how in ("blind", "fitted")}}
+    picture = plots.scores(scoreboard.ten_trainings(3), yours)
     assert "coverage, 12 numbers, blind: [" in picture.alt
     assert len(picture.axes) == 3
     assert "yours" in [text.get_text() for text in picture.legends[0].get_texts()]

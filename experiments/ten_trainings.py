@@ -1,0 +1,230 @@
+"""The experiment: every chapter's model, trained from ten seeds, and measured.
+
+``python -m experiments.ten_trainings`` trains at the chapters' own settings, with twelve latent numbers and
+with two; with twelve, chapter 2 also without its weight decay, so that one can tell what the decay does. It
+writes one line for each number measured to ``helpers/assets/ten_trainings.csv``, and a picture to ``docs/``.
+It can be interrupted at any time; the next call does what is missing. Independent runs go side
+by side under joblib, here or on a Dask cluster: ``pip install --editable ".[experiments]"`` brings both.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from experiments.files import write_atomically
+from helpers import data, losses, metrics, plots, scoreboard, training
+from helpers.models import Autoencoder
+from helpers.settings import (
+    EPOCHS,
+    FIXED_SIZE,
+    LATENT_DIM,
+    MAP_DIM,
+    MAP_PEAK_LR,
+    PEAK_LR,
+    WEIGHT_DECAY_BY_CHAPTER,
+)
+
+PICTURE = Path(__file__).parent.parent / "docs" / "ten_trainings.png"
+SEEDS = 10
+RELATIVE_STEPS = (0.1, 0.25, 0.5, 1.0)  # as shares of the spread of a model's own codes
+
+
+class Run(NamedTuple):
+    """One model to train and to measure."""
+
+    chapter: int
+    latent_dim: int
+    weight_decay: float
+    seed: int
+
+
+COLUMNS = [*Run._fields, "sampler", "metric", "value"]
+
+
+def results(path: Path) -> pd.DataFrame:
+    """Return what a file holds so far, or an empty table."""
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def all_runs(seeds: int, latent_dims: list[int]) -> list[Run]:
+    """Every run of the experiment: each chapter as it trains, and with twelve numbers without decay, too."""
+    kinds = {(*kind, WEIGHT_DECAY_BY_CHAPTER[kind[0]]) for kind in product(losses.BY_CHAPTER, latent_dims)}
+    if LATENT_DIM in latent_dims:
+        kinds |= {(chapter, LATENT_DIM, 0.0) for chapter in losses.BY_CHAPTER}
+    return [Run(*kind, seed) for kind in sorted(kinds) for seed in range(seeds)]
+
+
+def measured(run: Run) -> pd.DataFrame:
+    """Train one model; return its lines of the results."""
+    images, _ = data.load_mnist("train")
+    torch.manual_seed(run.seed)
+    model = Autoencoder(run.latent_dim)
+    history = training.fit(
+        model,
+        losses.BY_CHAPTER[run.chapter],
+        images,
+        peak_lr=MAP_PEAK_LR if run.latent_dim <= MAP_DIM else PEAK_LR,
+        weight_decay=run.weight_decay,
+        seed=run.seed,
+    )
+    if not history or history[-1]["epoch"] < EPOCHS:
+        raise KeyboardInterrupt("A half-trained model is not measured.")
+    found = metrics.scores(model, images, run.seed)
+    found |= {"scaled": metrics.score(scaled_samples(model, run.seed)), "none": of_the_codes(model, run)}
+    lines = [(*run, sampler, *line) for sampler, numbers in found.items() for line in numbers.items()]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+@torch.no_grad()
+def scaled_samples(model: Autoencoder, seed: int) -> Tensor:
+    """Decode draws that know one number of the model: how far its codes spread on average."""
+    spread = model.encode(data.load_mnist("test")[0]).std(dim=0).mean()
+    draws = torch.randn(metrics.SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed))
+    return model.decode(spread * draws)
+
+
+@torch.no_grad()
+def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
+    """Measure the copies and the latent space of a trained model on the test digits, by name."""
+    images, labels = data.load_mnist("test")
+    torch.manual_seed(run.seed)
+    terms = training.evaluate(model, losses.BY_CHAPTER[run.chapter], images)
+    codes = model.encode(images)
+    return {
+        "copy": training.evaluate(model, losses.autoencoder, images)["reconstruction"],
+        "floor of the copy": metrics.floor(images),
+        **{f"test {name}": term for name, term in terms.items()},
+        "test loss": sum(terms.values()),
+        "spread": codes.std(dim=0).mean().item(),
+        "distance from N(0, I)": metrics.distance_from_normal(trained_points(model, run.chapter, images)),
+        "jump": metrics.jump(model, images, seed=run.seed),
+        **{
+            f"same digit at {step}": metrics.same_digit(model, images, labels, step, run.seed)
+            for step in RELATIVE_STEPS
+        },
+        "recognizable on walks": metrics.recognizable_on_walks(model, images[: metrics.WALKS]),
+        "idle": metrics.idle(metrics.usage(model, images[: metrics.WALKS])).double().mean().item(),
+    }
+
+
+@torch.no_grad()
+def trained_points(model: Autoencoder, chapter: int, images: Tensor) -> Tensor:
+    """Return points (N, latent_dim) as the decoder met them in training: codes, in the end with noise."""
+    codes, sizes = model.neighborhoods(images)
+    size = {1: 0, 2: 0, 3: FIXED_SIZE, 4: sizes}[chapter]
+    return codes + size * torch.randn_like(codes)
+
+
+def measure_all(runs: list[Run], path: Path, jobs: int, dask: str | None = None) -> pd.DataFrame:
+    """Do every run that ``path`` does not hold yet; return all results.
+
+    Each run is written down as soon as it is done, and once only, by this process alone.
+
+    Args:
+        runs: what is to be there in the end.
+        path: of the CSV.
+        jobs: runs at the same time; on a cluster, as many as it has workers.
+        dask: the address of a scheduler, for example ``tcp://127.0.0.1:8786``; without one, the runs
+            are processes of this machine.
+
+    Raises:
+        ConnectionError: there is no such scheduler, or none of its workers is fit for the runs.
+    """
+    from joblib import Parallel, delayed  # of the extra
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = results(path)
+    done = set(table[list(Run._fields)].itertuples(index=False, name=None))
+    missing = [run for run in runs if run not in done]
+    with _workers(jobs, dask), tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run") as bar:
+        for lines in Parallel(return_as="generator_unordered")(delayed(measured)(run) for run in missing):
+            table = pd.concat([table, lines]) if len(table) else lines
+            table = table.sort_values([*Run._fields], kind="stable")
+            write_atomically(path, table.to_csv(index=False, float_format="%.5g").encode())
+            bar.update()
+    return results(path)
+
+
+@contextlib.contextmanager
+def _workers(jobs, dask):
+    from joblib import parallel_config
+
+    if dask is None:
+        with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+            yield
+        return
+    from distributed import Client
+
+    advice = f"Start workers with `dask worker {dask} --nthreads 1`, as many as there are cores."
+    try:
+        client = Client(dask, timeout="10s", set_as_default=False)
+    except OSError as error:
+        raise ConnectionError(f"No Dask scheduler answers at {dask}. Start one: `dask scheduler`.") from error
+    with client:
+        threads = client.nthreads().values()
+        if not threads:
+            raise ConnectionError(f"The Dask scheduler at {dask} has no workers. {advice}")
+        if max(threads) > 1:
+            raise ConnectionError(f"Threads of a worker would share one random generator. {advice}")
+        with parallel_config("dask", client=client):
+            yield
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Do the experiment, or a part of it, and draw what it measured."""
+    chosen = _parser().parse_args(arguments)
+    os.environ["TQDM_DISABLE"] = "1"  # of the workers to come: the bar of the whole is enough
+    runs = all_runs(chosen.seeds, chosen.latent_dims)
+    try:
+        measure_all(runs, chosen.results, chosen.jobs, chosen.dask)
+    except KeyboardInterrupt:
+        sys.exit(
+            f"Interrupted. What is done stands in {chosen.results}; the same command goes on from there."
+        )
+    except ConnectionError as error:
+        sys.exit(str(error))
+    except ModuleNotFoundError as error:
+        sys.exit(f'{error.name} is missing. Install it: pip install --editable ".[experiments]"')
+    print(f"{len(runs)} runs are measured in {chosen.results}.")
+    if chosen.results == scoreboard.RESULTS:
+        draw()
+
+
+def draw() -> None:
+    """Draw what ships: the samples' scores for both sizes of latent space."""
+    trainings = pd.concat([scoreboard.ten_trainings(latent_dim=dim) for dim in (LATENT_DIM, MAP_DIM)])
+    PICTURE.write_bytes(plots.scores(trainings).png())
+    print(f"The picture is {PICTURE}.")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m experiments.ten_trainings", description=__doc__)
+
+    def option(name, default, words, **settings):
+        parser.add_argument(name, default=default, help=f"{words} (%(default)s)", **settings)
+
+    option("--seeds", SEEDS, "trainings of each kind", type=_count)
+    option("--latent-dims", [MAP_DIM, LATENT_DIM], "latent numbers", type=_count, nargs="+")
+    option("--jobs", os.cpu_count(), "runs side by side", type=_count)
+    option("--results", scoreboard.RESULTS, "the CSV to go on with", type=Path)
+    option("--dask", None, "address of a scheduler whose workers do the runs instead", metavar="ADDRESS")
+    return parser
+
+
+def _count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Every setting that changes a result, in one place, with its reason.
+
+Two more choices stand where they are made: hidden layers start as He et al. (2015) advise, and a new
+decoder paints the average digit (``models.hidden_layers``, ``models.Decoder``); both save epochs.
+``experiments/README.md`` tells what was tried.
+"""
+
+LATENT_DIM = 12  # numbers for each digit; with 2, all chapters sample about equally badly
+MAP_DIM = 2  # numbers of the models that can be drawn as a map
+WIDTH = 384  # units of a hidden layer; wider ones learn more in an epoch, but less in a minute
+MAP_WIDTH = 192  # the same for maps, whose weights travel with each page
+ENCODER_DEPTH, DECODER_DEPTH = 2, 5  # hidden layers; a deep decoder samples better, a deep encoder does not
+
+EPOCHS = 5  # some forty seconds on two cores
+BATCH_SIZE = 256  # half of it samples no better and takes longer
+PEAK_LR = 4e-3  # the highest learning rate of the one-cycle schedule; high, since five epochs are few
+MAP_PEAK_LR = 2e-3  # the same with two numbers, where chapter 4 sometimes diverges at 4e-3
+WEIGHT_DECAY_BY_CHAPTER = {1: 0.0, 2: 0.3, 3: 0.0, 4: 0.0}  # without it chapter 2's springs gain nothing
+FIXED_SIZE = 0.2  # of chapter 3's neighborhoods; it puts the codes where the random points are
