@@ -1,23 +1,13 @@
-// What an explorer does in the page: decode, draw, and listen. Python's side is explorer.py.
+// What an explorer does in the page: decode, draw, and listen. Python's side is explorer.py; what is owed to
+// ipywidgets and JupyterLab stands in a section of its own, near the end.
 //
 // `buildDecoder` computes what models.Decoder computes: fully connected layers with a SiLU after each
 // but the last, which ends in a sigmoid. Whoever changes one keeps the other in mind.
 
-const SIDE = 28;
-const PIXELS = SIDE * SIDE;
+const DIGIT_SIDE = 28;
+const PIXELS = DIGIT_SIDE * DIGIT_SIDE;
 
 // ---------------------------------------------------------------------------------------- decoding
-
-/** Half-precision weights as explorer.py packs them (low bytes, then high bytes, deflated) to floats. */
-export async function unpackWeights(packed) {
-  const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(inflated).arrayBuffer());
-  const table = new Float32Array(65536);
-  for (let half = 0; half < table.length; half++) table[half] = halfToFloat(half);
-  const weights = new Float32Array(bytes.length / 2);
-  for (let i = 0; i < weights.length; i++) weights[i] = table[bytes[i] | (bytes[weights.length + i] << 8)];
-  return weights;
-}
 
 function halfToFloat(half) {
   const exponent = (half >> 10) & 31;
@@ -26,8 +16,20 @@ function halfToFloat(half) {
   return half >> 15 ? -size : size;
 }
 
+const FLOAT_OF_HALF = Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
+
+/** Numbers in half precision, as explorer.py packs them, to floats. */
+export function unpackHalves({ buffer, byteOffset, byteLength }) {
+  const packed = new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength)); // a copy begins at an even byte
+  const floats = new Float32Array(packed.length);
+  for (let i = 0; i < floats.length; i++) floats[i] = FLOAT_OF_HALF[packed[i]];
+  return floats;
+}
+
+const unpackBytes = ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength);
+
 /**
- * A function from latents to the 784 pixels of a digit, 0 to 1. It returns the same array every time.
+ * A function from a code to the 784 pixels of a digit, 0 to 1. It returns the same array every time.
  *
  * `shapes` holds [outputs, inputs] of each layer, `weights` each layer's matrix and bias in a row.
  */
@@ -41,7 +43,7 @@ export function buildDecoder(shapes, weights) {
   }));
   const last = layers.at(-1);
   const run = (input, layer) => forward(layer, input, layer === last);
-  return (latents) => layers.reduce(run, Float32Array.from(latents)); // one kind of array keeps `forward` fast
+  return (code) => layers.reduce(run, Float32Array.from(code)); // one kind of array keeps `forward` fast
 }
 
 function forward({ matrix, bias, output }, input, isLast) {
@@ -62,23 +64,12 @@ function forward({ matrix, bias, output }, input, isLast) {
   return output;
 }
 
-const DECODER = Symbol("decoder"); // kept on the shared widget model: one unpacked decoder for all explorers
-
-async function decoderOf(widget) {
-  const shapes = widget.get("shapes");
-  if (!widget[DECODER]) {
-    widget[DECODER] = unpackWeights(widget.get("weights")).then((weights) => buildDecoder(shapes, weights));
-    widget.once("destroy", () => delete widget[DECODER]);
-  }
-  return widget[DECODER];
-}
-
 // ------------------------------------------------------------------------------- a guess, in words
 
-const NEIGHBORS = 10;
+const VOTING_NEIGHBORS = 10;
 
-/** A function from latents to a rough guess of the digit, by a vote of the nearest codes. */
-function buildGuesser(codes, labels, dim) {
+/** A function from a point to a rough guess of the digit, by a vote of the nearest codes. */
+function buildGuesser({ codes, labels, dim }) {
   const count = labels.length;
   const nearest = (point) => {
     const distances = Array.from({ length: count }, (_, i) => {
@@ -86,7 +77,7 @@ function buildGuesser(codes, labels, dim) {
       for (let j = 0; j < dim; j++) sum += (codes[i * dim + j] - point[j]) ** 2;
       return [sum, labels[i]];
     });
-    return distances.sort((a, b) => a[0] - b[0]).slice(0, NEIGHBORS);
+    return distances.sort((a, b) => a[0] - b[0]).slice(0, VOTING_NEIGHBORS);
   };
   const reach = (neighbors) => neighbors.at(-1)[0];
   function usualReach() {
@@ -123,23 +114,33 @@ function element(tag, properties = {}, attributes = {}) {
   return made;
 }
 
+function box(className, ...children) {
+  const made = element("div", { className });
+  made.append(...children);
+  return made;
+}
+
 /** Paint digit number `place` of a canvas that holds a row of them: black ink on white paper. */
 function paintDigit(canvas, pixels, place = 0) {
   const context = canvas.getContext("2d");
-  const image = context.createImageData(SIDE, SIDE);
+  const image = context.createImageData(DIGIT_SIDE, DIGIT_SIDE);
   for (let i = 0; i < PIXELS; i++) {
     image.data.fill(Math.round(255 * (1 - pixels[i])), 4 * i, 4 * i + 3);
     image.data[4 * i + 3] = 255;
   }
-  context.putImageData(image, place * SIDE, 0);
+  context.putImageData(image, place * DIGIT_SIDE, 0);
 }
 
 const digitCanvas = (label, columns = 1) =>
   element(
     "canvas",
-    { className: "explorer-digits", width: SIDE * columns, height: SIDE },
+    { className: "explorer-digits", width: DIGIT_SIDE * columns, height: DIGIT_SIDE },
     { role: "img", "aria-label": label },
   );
+
+const clamp = (value, [low, high]) => Math.min(high, Math.max(low, value));
+
+// ------------------------------------------------------------------------------------- the map
 
 /** Round tick marks between two ends, about six of them. */
 function ticks([low, high]) {
@@ -167,8 +168,6 @@ function mapScale([[left, right], [low, high]]) {
   };
 }
 
-const clamp = (value, [low, high]) => Math.min(high, Math.max(low, value));
-
 function drawAxes(context, edges, scale, color) {
   Object.assign(context, { strokeStyle: color, fillStyle: color, font: "13px sans-serif", lineWidth: 1 });
   const [left, bottom] = [MAP.left, MAP.size - MAP.bottom];
@@ -195,10 +194,10 @@ function drawCodes(context, { codes, labels, colors }, scale) {
   context.globalAlpha = 1;
 }
 
-const ELLIPSES = 300;
+const MOST_ELLIPSES = 300;
 
 function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
-  for (let i = 0; i < Math.min(ELLIPSES, labels.length); i++) {
+  for (let i = 0; i < Math.min(MOST_ELLIPSES, labels.length); i++) {
     const [x, y] = [scale.x(codes[2 * i]), scale.y(codes[2 * i + 1])];
     const [width, height] = scale.perUnit.map((unit, axis) => unit * sizes[2 * i + axis]);
     context.strokeStyle = colors[labels[i]];
@@ -226,18 +225,18 @@ function drawNames(context, { codes, labels, colors }, scale) {
   }
 }
 
-const BACKDROP = 16; // digits along each side of the map
+const BACKDROP_SIDE = 16; // digits
 
 /** A grid of decoded points that fills the map: what lies where. */
 function decodeBackdrop(decode, edges) {
-  const sheet = element("canvas", { width: BACKDROP * SIDE, height: BACKDROP * SIDE });
-  const row = element("canvas", { width: BACKDROP * SIDE, height: SIDE });
-  const at = ([low, high], i) => low + ((i + 0.5) / BACKDROP) * (high - low);
-  for (let down = 0; down < BACKDROP; down++) {
-    for (let across = 0; across < BACKDROP; across++) {
-      paintDigit(row, decode([at(edges[0], across), at(edges[1], BACKDROP - 1 - down)]), across);
+  const sheet = element("canvas", { width: BACKDROP_SIDE * DIGIT_SIDE, height: BACKDROP_SIDE * DIGIT_SIDE });
+  const row = element("canvas", { width: BACKDROP_SIDE * DIGIT_SIDE, height: DIGIT_SIDE });
+  const at = ([low, high], i) => low + ((i + 0.5) / BACKDROP_SIDE) * (high - low);
+  for (let down = 0; down < BACKDROP_SIDE; down++) {
+    for (let across = 0; across < BACKDROP_SIDE; across++) {
+      paintDigit(row, decode([at(edges[0], across), at(edges[1], BACKDROP_SIDE - 1 - down)]), across);
     }
-    sheet.getContext("2d").drawImage(row, 0, down * SIDE);
+    sheet.getContext("2d").drawImage(row, 0, down * DIGIT_SIDE);
   }
   return sheet;
 }
@@ -249,34 +248,22 @@ function sharpCanvas(size, properties, attributes) {
   return canvas;
 }
 
-/** The map and the cross on it. `move` is called with the point that a hand or a key asks for. */
-function buildMap(content, decode, { point, move, signal }) {
-  const { edges, sizes } = content;
-  const scale = mapScale(edges);
-  const picture = sharpCanvas(MAP.size, { className: "explorer-map-picture" }, { "aria-hidden": "true" });
-  const cross = sharpCanvas(
-    MAP.size,
-    { className: "explorer-map-cross", tabIndex: 0 },
-    {
-      role: "application",
-      "aria-roledescription": "map",
-      "aria-label": "Latent map. Arrow keys move the point, with Shift in larger steps.",
-      "data-lm-suppress-shortcuts": "true",
-    },
-  );
+/** The codes, and what can be switched on below and above them. */
+function buildMapPicture(content, decode, scale, signal) {
+  const canvas = sharpCanvas(MAP.size, { className: "explorer-map-picture" }, { "aria-hidden": "true" });
+  const context = canvas.getContext("2d");
+  const frame = [MAP.left, MAP.edge, MAP.size - MAP.left - MAP.edge, MAP.size - MAP.bottom - MAP.edge];
   const shown = { neighborhoods: false, backdrop: false };
   let backdrop;
 
   function draw() {
-    const context = picture.getContext("2d");
     context.clearRect(0, 0, MAP.size, MAP.size);
-    const frame = [MAP.left, MAP.edge, MAP.size - MAP.left - MAP.edge, MAP.size - MAP.bottom - MAP.edge];
     context.save();
     context.beginPath();
     context.rect(...frame);
     context.clip();
     if (shown.backdrop) {
-      backdrop ??= decodeBackdrop(decode, edges);
+      backdrop ??= decodeBackdrop(decode, content.edges);
       context.globalAlpha = 0.35;
       context.drawImage(backdrop, ...frame);
     }
@@ -284,46 +271,53 @@ function buildMap(content, decode, { point, move, signal }) {
     if (shown.neighborhoods) drawNeighborhoods(context, content, scale);
     drawNames(context, content, scale);
     context.restore();
-    drawAxes(context, edges, scale, getComputedStyle(picture).color);
+    drawAxes(context, content.edges, scale, getComputedStyle(canvas).color);
   }
 
-  function drawCross(point) {
-    const context = cross.getContext("2d");
-    context.clearRect(0, 0, MAP.size, MAP.size);
-    const [x, y] = [scale.x(point[0]), scale.y(point[1])];
-    for (const [style, width] of [["white", 6], ["black", 2.5]]) {
-      Object.assign(context, { strokeStyle: style, lineWidth: width });
-      context.beginPath();
-      context.moveTo(x - 11, y);
-      context.lineTo(x + 11, y);
-      context.moveTo(x, y - 11);
-      context.lineTo(x, y + 11);
-      context.stroke();
-    }
-  }
+  const switches = [toggle("Backdrop of digits", signal, (on) => ((shown.backdrop = on), draw()))];
+  if (content.sizes) switches.push(toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw())));
+  onNewColors(canvas, signal, draw);
+  return { canvas, switches, draw };
+}
 
-  const pin = followPointer(cross, signal, ({ clientX, clientY }) => {
-    const box = cross.getBoundingClientRect();
-    move(scale.point(((clientX - box.left) * MAP.size) / box.width, ((clientY - box.top) * MAP.size) / box.height));
+function drawCross(context, x, y) {
+  context.clearRect(0, 0, MAP.size, MAP.size);
+  for (const [style, width] of [["white", 6], ["black", 2.5]]) {
+    Object.assign(context, { strokeStyle: style, lineWidth: width });
+    context.beginPath();
+    context.moveTo(x - 11, y);
+    context.lineTo(x + 11, y);
+    context.moveTo(x, y - 11);
+    context.lineTo(x, y + 11);
+    context.stroke();
+  }
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+/** The cross at the point, which pointer and arrow keys move. */
+function buildCross(edges, scale, point, signal) {
+  const label = "Latent map. Arrow keys move the point, with Shift in larger steps.";
+  const canvas = sharpCanvas(
+    MAP.size,
+    { className: "explorer-map-cross", tabIndex: 0 },
+    { role: "application", "aria-roledescription": "map", "aria-label": label, ...KEYS_STAY_HERE },
+  );
+  const pin = followPointer(canvas, signal, ({ clientX, clientY }) => {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    point.move(scale.point(((clientX - left) * MAP.size) / width, ((clientY - top) * MAP.size) / height));
   });
-  cross.addEventListener("keydown", (event) => {
-    const [across, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
-    if (across === undefined) return;
+  canvas.addEventListener("keydown", (event) => {
+    const arrow = ARROWS[event.key];
+    if (!arrow) return;
     event.preventDefault();
     pin();
     const share = event.shiftKey ? 0.1 : 0.01;
-    const moved = point().map((value, axis) => {
-      return clamp(value + share * [across, up][axis] * (edges[axis][1] - edges[axis][0]), edges[axis]);
-    });
-    move(moved);
+    const step = ([low, high], axis) => share * arrow[axis] * (high - low);
+    point.move(point.at().map((value, axis) => clamp(value + step(edges[axis], axis), edges[axis])));
   }, { signal });
-
-  const frame = element("div", { className: "explorer-map" });
-  frame.append(picture, cross);
-  const switches = [toggle("Backdrop of digits", signal, (on) => ((shown.backdrop = on), draw()))];
-  if (sizes) switches.push(toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw())));
-  onNewColors(picture, signal, draw);
-  return { frame, switches, draw, drawCross };
+  const draw = ([first, second]) => drawCross(canvas.getContext("2d"), scale.x(first), scale.y(second));
+  return { canvas, draw };
 }
 
 /** The point follows a hovering pointer, a dragging finger, or nobody once a click or the returned function has pinned it. */
@@ -353,9 +347,10 @@ function followPointer(target, signal, move) {
   return () => pin(true);
 }
 
+// ------------------------------------------------------------------------- what explorers have in common
+
 function button(text, signal, action) {
-  const made = element("button", { type: "button", textContent: text, className: "explorer-button" });
-  made.setAttribute("data-lm-suppress-shortcuts", "true");
+  const made = element("button", { type: "button", textContent: text, className: "explorer-button" }, KEYS_STAY_HERE);
   made.addEventListener("click", action, { signal });
   return made;
 }
@@ -370,23 +365,7 @@ function toggle(text, signal, action) {
   return made;
 }
 
-/** Call `draw` whenever the page changes between light and dark. */
-function onNewColors(element, signal, draw) {
-  let color = getComputedStyle(element).color;
-  const observer = new MutationObserver(() => {
-    const now = getComputedStyle(element).color;
-    if (now !== color) draw();
-    color = now;
-  });
-  for (const root of [document.documentElement, document.body]) {
-    observer.observe(root, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
-  }
-  signal.addEventListener("abort", () => observer.disconnect());
-}
-
-// ------------------------------------------------------------------------- what explorers have in common
-
-const QUIET = 250; // milliseconds without a change, after which a screen reader may speak
+const REST_MILLISECONDS = 250; // without a change: then screen readers and Python may hear of the last one
 
 /** Text that is read aloud once the hand rests. */
 function spoken(signal, className) {
@@ -398,151 +377,98 @@ function spoken(signal, className) {
     timer = setTimeout(() => {
       if (made.textContent) made.setAttribute("aria-live", "polite"); // what stands there at first is not news
       made.textContent = words();
-    }, QUIET);
+    }, REST_MILLISECONDS);
   };
   return [made, say];
 }
 
-/** Call `draw` once for all changes of these traits that arrive together, before the next frame. */
-function onChange(model, names, draw) {
-  let waiting = false;
-  const soon = () => {
-    if (waiting) return;
-    waiting = true;
-    queueMicrotask(() => {
-      waiting = false;
-      draw();
-    });
-  };
-  for (const name of names) model.on(`change:${name}`, soon);
-}
-
-/**
- * Tell Python of changes once the hand rests. Each message to the kernel keeps JupyterLab's own page busy,
- * and a message for every step of a drag halves the frames a second.
- */
-function saveOnceStill(widgets, signal) {
-  for (const widget of widgets.filter((widget) => !Object.hasOwn(widget, "save_changes"))) {
-    const save = widget.save_changes.bind(widget);
-    let timer;
-    widget.save_changes = (...given) => {
-      clearTimeout(timer);
-      timer = setTimeout(save, QUIET, ...given);
-    };
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      delete widget.save_changes;
-      save();
-    });
-  }
-}
-
-/**
- * Make the ipywidgets controls around an explorer usable by keyboard and by name: JupyterLab's command
- * mode would take their arrow keys, and ipywidgets gives its slider handles no name.
- */
-function adoptControls(el, signal) {
-  const box = el.closest(".explorer");
-  if (!box) return;
-  const controls = "[tabindex], button, select, input, [contenteditable]";
-  const adopt = () => {
-    for (const control of box.querySelectorAll(`:is(${controls}):not([data-lm-suppress-shortcuts])`)) {
-      control.setAttribute("data-lm-suppress-shortcuts", "true");
-      const label = control.closest(".jupyter-widgets")?.querySelector(".widget-label");
-      if (control.isContentEditable) control.setAttribute("role", "textbox");
-      if (label && control.getAttribute("role")) control.setAttribute("aria-label", label.textContent);
-    }
-  };
-  const observer = new MutationObserver(adopt);
-  observer.observe(box, { childList: true, subtree: true });
-  signal.addEventListener("abort", () => observer.disconnect());
-  adopt();
-}
-
-const halves = (view) => {
-  const table = new Uint16Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-  return Float32Array.from(table, halfToFloat);
-};
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-
-/** The codes, labels and sizes that Python packed as bytes, as arrays. */
+/** What Python packed as bytes, as arrays. */
 function unpackCodes({ codes, labels, sizes, ...rest }) {
-  return { ...rest, codes: halves(codes), labels: bytes(labels), sizes: sizes && halves(sizes) };
+  return { ...rest, codes: unpackHalves(codes), labels: unpackBytes(labels), sizes: sizes && unpackHalves(sizes) };
 }
 
-function normal() {
-  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-}
-
+const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 const normals = (count) => Array.from({ length: count }, normal);
 
 // --------------------------------------------------------------------------------- one point, one digit
 
 const WALK = { seconds: 4, steps: 8 }; // steps: for those who asked for less motion
 
-function renderPoint({ model, save, decoders: [decode], content, el, signal }) {
-  const { names, dim, range, edges } = content;
-  const guess = buildGuesser(content.codes, content.labels, dim);
-  const point = () => names.map((name) => model.get(name));
+/** The point at which sliders stand. */
+function heldBy(sliders) {
   const move = (values) => {
-    names.forEach((name, i) => model.set(name, values[i]));
-    save();
+    sliders.forEach((slider, i) => {
+      slider.set("value", values[i]);
+      slider.save_changes();
+    });
   };
+  return { at: () => sliders.map((slider) => slider.get("value")), move };
+}
+
+function renderPoint({ controls, decoders: [decode], content: packed, el, signal }) {
+  const content = unpackCodes(packed);
+  const point = heldBy(controls);
+  const guess = buildGuesser(content);
   const digit = digitCanvas("A decoded digit");
   const [words, say] = spoken(signal, "explorer-words");
-  const map = edges && buildMap(content, decode, { point, move, signal });
-  const controls = map ? map.switches : walkButtons();
+  const map = content.edges && buildMap(content, decode, point, signal);
 
   function draw() {
-    paintDigit(digit, decode(point()));
-    map?.drawCross(point());
+    const at = point.at();
+    paintDigit(digit, decode(at));
+    map?.drawCross(at);
     say(() => {
-      const text = inWords(guess(point()));
+      const text = inWords(guess(at));
       digit.setAttribute("aria-label", `Decoded digit: ${text}`);
-      return map ? `${text}, at ${point().map((value) => value.toFixed(2)).join(" and ")}` : text;
+      return map ? `${text}, at ${at.map((value) => value.toFixed(2)).join(" and ")}` : text;
     });
   }
 
-  function walkButtons() {
-    const codeOf = (i) => [...content.codes.subarray(i * dim, (i + 1) * dim)];
-    const realDigit = () => codeOf(Math.floor(Math.random() * content.labels.length));
-    const walk = buildWalk(point, move, realDigit, signal);
-    const go = (target) => () => {
-      walk.stop();
-      move(target());
-    };
-    return [
-      button("Random point", signal, go(() => normals(dim).map((value) => clamp(value, range)))),
-      button("A real digit", signal, go(realDigit)),
-      walk.button,
-      button("Reset", signal, go(() => new Array(dim).fill(0))),
-    ];
-  }
-
-  const panels = element("div", { className: "explorer-panels" });
-  const figure = element("div", { className: "explorer-figure" });
-  const toolbar = element("div", { className: "explorer-buttons" }, { role: "group", "aria-label": "Explorer" });
-  toolbar.append(...controls);
-  figure.append(digit, words, toolbar);
-  panels.append(...(map ? [map.frame] : []), figure);
-  el.append(panels);
-  onChange(model, names, draw);
-  map?.draw();
+  const toolbar = box("explorer-buttons", ...(map ? map.switches : pointButtons(content, point, signal)));
+  toolbar.setAttribute("role", "group");
+  toolbar.setAttribute("aria-label", "Explorer");
+  el.append(box("explorer-panels", ...(map ? [map.frame] : []), box("explorer-figure", digit, words, toolbar)));
+  onChange(controls, signal, draw);
+  map?.drawPicture();
   draw();
 }
 
+function buildMap(content, decode, point, signal) {
+  const scale = mapScale(content.edges);
+  const picture = buildMapPicture(content, decode, scale, signal);
+  const cross = buildCross(content.edges, scale, point, signal);
+  const frame = box("explorer-map", picture.canvas, cross.canvas);
+  return { frame, switches: picture.switches, drawPicture: picture.draw, drawCross: cross.draw };
+}
+
+function pointButtons({ codes, labels, dim, range }, point, signal) {
+  const codeOf = (i) => [...codes.subarray(i * dim, (i + 1) * dim)];
+  const realDigit = () => codeOf(Math.floor(Math.random() * labels.length));
+  const walk = buildWalk(point, realDigit, signal);
+  const go = (target) => () => {
+    walk.stop();
+    point.move(target());
+  };
+  return [
+    button("Random point", signal, go(() => normals(dim).map((value) => clamp(value, range)))),
+    button("A real digit", signal, go(realDigit)),
+    walk.button,
+    button("Reset", signal, go(() => new Array(dim).fill(0))),
+  ];
+}
+
 /** A button that plays the straight way to some real digit: smoothly, or step by step where motion is unwelcome. */
-function buildWalk(point, move, realDigit, signal) {
+function buildWalk(point, realDigit, signal) {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   let way = null; // { start, end, done, at }: done from 0 to 1, at the point where the last step led
   let frame;
 
-  const begin = () => (way = { start: point(), end: realDigit(), done: 0, at: point().join() });
-  const leftByHand = () => way?.at !== point().join();
+  const begin = () => (way = { start: point.at(), end: realDigit(), done: 0, at: point.at().join() });
+  const leftByHand = () => way?.at !== point.at().join();
   function step(share) {
     way.done = Math.min(1, way.done + share);
-    move(way.start.map((value, i) => value + way.done * (way.end[i] - value)));
-    way.at = point().join();
+    point.move(way.start.map((value, i) => value + way.done * (way.end[i] - value)));
+    way.at = point.at().join();
     if (way.done === 1) stop();
   }
   function play(before) {
@@ -573,99 +499,191 @@ function buildWalk(point, move, realDigit, signal) {
 
 // ----------------------------------------------------------------- rows of draws around centers
 
-const DRAWS = 8;
-const BUDGET = 8; // milliseconds of decoding in a frame; four models take some 40 for all their draws
+const DRAWS_IN_A_ROW = 8;
+const FRAME_BUDGET = 8; // milliseconds of decoding; four models take some 40 for all their draws
 
-function renderDraws({ model, decoders, content, el, signal }) {
-  const { dim, title } = content;
-  const guessers = content.rows.map(({ codes, labels }) => buildGuesser(halves(codes), bytes(labels), dim));
+function renderDraws({ controls, decoders, content, el, signal }) {
+  const [scale, choice] = controls; // where all rows have but one center, there is nothing to choose
+  const position = () => ({ scale: scale.get("value"), chosen: choice ? choice.get("index") : 0 });
+  const rows = content.rows.map((row, r) => buildRow(unpackCodes(row), decoders[r], position));
+  const original = content.originals && buildOriginal(unpackBytes(content.originals));
   const [words, say] = spoken(signal, "explorer-unseen");
-  let noise = Array.from({ length: DRAWS }, () => normals(dim));
-  let [column, stale, frame] = [0, 0, 0];
-  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
-
-  const table = element("div", { className: "explorer-rows" });
-  const canvases = content.rows.map(({ name }) => {
-    const canvas = digitCanvas(name, DRAWS);
-    const label = element("div", { className: "explorer-row-name", textContent: name });
-    table.append(label, canvas);
-    return canvas;
-  });
-  const original = content.originals && digitCanvas("The chosen digit");
-  if (original) {
-    table.prepend(element("div", { className: "explorer-row-name", textContent: "the digit itself" }), original);
-    original.classList.add("explorer-one");
-  }
+  const paint = inTurn(signal, (column) => rows.forEach((row) => row.paint(noise[column], column)));
+  let noise;
 
   function draw() {
-    const choice = model.get("choice");
-    if (original) {
-      const ink = bytes(content.originals).subarray(choice * PIXELS, (choice + 1) * PIXELS);
-      paintDigit(original, Float32Array.from(ink, (value) => value / 255));
-    }
-    stale = DRAWS;
-    if (!frame) paint();
-    say(() => content.rows.map(inShort).join(". "));
+    original?.paint(position().chosen);
+    paint();
+    say(() => rows.map((row) => row.inShort(noise)).join(". "));
+  }
+  function drawAnew() {
+    noise = Array.from({ length: DRAWS_IN_A_ROW }, () => normals(content.rows[0].dim));
+    draw();
   }
 
-  /** Where draw number `i` of row `r` lies now. */
-  function pointOf(r, i) {
-    const { places } = content.rows[r];
-    const { center, spread } = places[Math.min(model.get("choice"), places.length - 1)];
-    return noise[i].map((value, j) => center[j] + model.get("scale") * spread[j] * value);
-  }
+  const shown = original ? [original, ...rows] : rows;
+  const table = shown.flatMap(({ name, canvas }) => [box("explorer-row-name", name), canvas]);
+  const again = button(content.title, signal, drawAnew);
+  el.append(box("explorer-rows", ...table), box("explorer-buttons", again), words);
+  onChange(controls, signal, draw);
+  drawAnew();
+}
 
-  /** Paint stale columns, one after the other in a circle, so that none waits forever while the hand moves. */
-  function paint() {
-    const end = performance.now() + BUDGET;
-    do {
-      canvases.forEach((canvas, r) => paintDigit(canvas, decoders[r](pointOf(r, column)), column));
-      column = (column + 1) % DRAWS;
-      stale--;
-    } while (stale && performance.now() < end);
-    frame = stale && requestAnimationFrame(paint);
-  }
+/** A row of what `noise` decodes to around the chosen center. */
+function buildRow({ name, centers, spreads, ...codes }, decode, position) {
+  const canvas = digitCanvas(name, DRAWS_IN_A_ROW);
+  const guess = buildGuesser(codes);
 
-  function inShort({ name }, r) {
-    const read = noise.map((_, i) => guessers[r](pointOf(r, i)));
+  function pointOf(noise) {
+    const { scale, chosen } = position();
+    return noise.map((value, j) => centers[chosen][j] + scale * spreads[chosen][j] * value);
+  }
+  function inShort(noises) {
+    const read = noises.map((noise) => guess(pointOf(noise)));
     const text = read.map(({ digit, share, far }) => (far || share < 0.6 ? "unclear" : digit)).join(", ");
-    canvases[r].setAttribute("aria-label", `${name}: ${text}`);
+    canvas.setAttribute("aria-label", `${name}: ${text}`);
     return `${name}: ${text}`;
   }
+  return { name, canvas, inShort, paint: (noise, column) => paintDigit(canvas, decode(pointOf(noise)), column) };
+}
 
-  const again = button(title, signal, () => {
-    noise = Array.from({ length: DRAWS }, () => normals(dim));
-    draw();
+function buildOriginal(pixels) {
+  const canvas = digitCanvas("The chosen digit");
+  canvas.classList.add("explorer-one");
+  const paint = (chosen) => {
+    const ink = pixels.subarray(chosen * PIXELS, (chosen + 1) * PIXELS);
+    paintDigit(canvas, Float32Array.from(ink, (value) => value / 255));
+  };
+  return { name: "the digit itself", canvas, paint };
+}
+
+/**
+ * A function that has all columns painted anew, a few in each frame, one after the other in a circle, so that
+ * none waits forever while the hand moves.
+ */
+function inTurn(signal, paint) {
+  let [column, stale, frame] = [0, 0, 0];
+  signal.addEventListener("abort", () => cancelAnimationFrame(frame));
+  function paintSome() {
+    const end = performance.now() + FRAME_BUDGET;
+    do {
+      paint(column);
+      column = (column + 1) % DRAWS_IN_A_ROW;
+      stale--;
+    } while (stale && performance.now() < end);
+    frame = stale && requestAnimationFrame(paintSome);
+  }
+  return () => {
+    stale = DRAWS_IN_A_ROW;
+    if (!frame) paintSome();
+  };
+}
+
+// ------------------------------------------------------ what is owed to ipywidgets and JupyterLab
+
+const KEYS_STAY_HERE = { "data-lm-suppress-shortcuts": "true" }; // else JupyterLab's command mode takes them
+
+/** The widgets that a trait of an anywidget refers to. */
+function widgetsIn(model, trait) {
+  const ids = model.get(trait).map((reference) => reference.slice("IPY_MODEL_".length));
+  return Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
+}
+
+const DECODER = Symbol("decoder"); // kept on the shared widget: one for all explorers
+
+function decoderOf(widget) {
+  if (!widget[DECODER]) {
+    widget[DECODER] = buildDecoder(widget.get("shapes"), unpackHalves(widget.get("weights")));
+    widget.once("destroy", () => delete widget[DECODER]);
+  }
+  return widget[DECODER];
+}
+
+/** Call `draw` once for all changes of controls that arrive together, before the next frame. */
+function onChange(controls, signal, draw) {
+  let waiting = false;
+  const soon = () => {
+    if (waiting) return;
+    waiting = true;
+    queueMicrotask(() => {
+      waiting = false;
+      draw();
+    });
+  };
+  for (const control of controls) {
+    control.on("change:value change:index", soon);
+    signal.addEventListener("abort", () => control.off("change:value change:index", soon));
+  }
+}
+
+/**
+ * Tell Python of changes once the hand rests. Each message to the kernel keeps JupyterLab's own page busy,
+ * and a message for every step of a drag halves the frames a second.
+ */
+function saveOnceStill(controls, signal) {
+  for (const control of controls.filter((control) => !Object.hasOwn(control, "save_changes"))) {
+    const save = control.save_changes.bind(control);
+    let timer;
+    control.save_changes = (...given) => {
+      clearTimeout(timer);
+      timer = setTimeout(save, REST_MILLISECONDS, ...given);
+    };
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      delete control.save_changes;
+      save();
+    });
+  }
+}
+
+/**
+ * Make the ipywidgets controls around an explorer usable by keyboard and by name: JupyterLab's command
+ * mode would take their arrow keys, and ipywidgets gives its slider handles no name.
+ */
+function adoptControls(el, signal) {
+  const box = el.closest(".explorer");
+  if (!box) return;
+  const controls = "[tabindex], button, select, input, [contenteditable]";
+  const adopt = () => {
+    for (const control of box.querySelectorAll(`:is(${controls}):not([data-lm-suppress-shortcuts])`)) {
+      for (const [name, value] of Object.entries(KEYS_STAY_HERE)) control.setAttribute(name, value);
+      const label = control.closest(".jupyter-widgets")?.querySelector(".widget-label");
+      if (control.isContentEditable) control.setAttribute("role", "textbox");
+      if (label && control.getAttribute("role")) control.setAttribute("aria-label", label.textContent);
+    }
+  };
+  const observer = new MutationObserver(adopt);
+  observer.observe(box, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => observer.disconnect());
+  adopt();
+}
+
+/** Call `draw` whenever the page changes between light and dark. */
+function onNewColors(element, signal, draw) {
+  let color = getComputedStyle(element).color;
+  const observer = new MutationObserver(() => {
+    const now = getComputedStyle(element).color;
+    if (now !== color) draw();
+    color = now;
   });
-  const toolbar = element("div", { className: "explorer-buttons" });
-  toolbar.append(again);
-  el.append(table, toolbar, words);
-  onChange(model, ["choice", "scale"], draw);
-  draw();
+  for (const root of [document.documentElement, document.body]) {
+    observer.observe(root, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
+  }
+  signal.addEventListener("abort", () => observer.disconnect());
 }
 
 // ------------------------------------------------------------------------------------- the widget
 
 export async function render({ model, el }) {
   const stopped = new AbortController();
-  const widgetsIn = (trait) => {
-    const ids = model.get(trait).map((reference) => reference.slice("IPY_MODEL_".length));
-    return Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
-  };
-  if (!model.get("links").length) await new Promise((linked) => model.on("change:links", linked));
-  const links = await widgetsIn("links");
-  const decoders = await Promise.all((await widgetsIn("decoders")).map(decoderOf));
+  const decoders = (await widgetsIn(model, "decoders")).map(decoderOf);
+  const controls = await widgetsIn(model, "controls");
   while (!el.isConnected) await new Promise(requestAnimationFrame);
-  const page = links[0].get("target")[0]; // what `model` stands for
   const content = model.get("content");
-  const parts = { model, save: () => page.save_changes(), decoders, el, signal: stopped.signal };
   el.classList.add("explorer-page");
-  if (content.rows) renderDraws({ ...parts, content });
-  else renderPoint({ ...parts, content: unpackCodes(content) });
+  (content.rows ? renderDraws : renderPoint)({ controls, decoders, content, el, signal: stopped.signal });
   adoptControls(el, stopped.signal);
-  saveOnceStill([page, ...links.map((link) => link.get("source")[0])], stopped.signal);
-  model.set("alive", true);
-  model.save_changes();
+  saveOnceStill(controls, stopped.signal);
   return () => {
     stopped.abort();
     el.replaceChildren();

@@ -1,16 +1,16 @@
 """Explorers carry what the page needs, no more, and give it back. What the page does: tests/browser."""
 
+import gc
 import json
 import re
-import zlib
+import weakref
 
 import ipywidgets as widgets
-import numpy as np
 import pytest
 import torch
 from ipywidgets.embed import dependency_state
 
-from helpers import checkpoints, explorer, plots
+from helpers import checkpoints, explorer, front_ends, plots
 from helpers.models import Autoencoder
 
 
@@ -31,7 +31,7 @@ def four(digits):
     explorers = [
         explorer.explore_map(model_with(2), *digits, neighborhoods=True),
         explorer.explore_numbers(model_with(3), *digits),
-        explorer.explore_stages({"a": model_with(3), "b": model_with(3)}, *digits),
+        explorer.explore_chapters({"a": model_with(3), "b": model_with(3)}, *digits),
         explorer.explore_neighborhoods(model_with(3), *digits),
     ]
     return explorers
@@ -45,16 +45,11 @@ def inside(widget, kind):
     return found
 
 
-def unpacked(decoder):
-    planes = np.frombuffer(zlib.decompress(decoder.weights), "u1").reshape(2, -1)
-    return planes.T.copy().view("<f2").ravel()
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left_open():
     yield
     widgets.Widget.close_all()
-    explorer._shared.clear()
+    front_ends._of_last_runs.clear()
 
 
 def alt_texts(explored):
@@ -71,7 +66,7 @@ def test_the_page_gets_the_decoder_s_weights_in_half_precision():
     decoder = explorer._decoder_of(model)
     assert decoder.shapes == [[16, 3], *[[16, 16]] * 4, [784, 16]]
     expected = [parameter.detach().half().flatten() for parameter in model.decoder.parameters()]
-    assert (unpacked(decoder) == torch.cat(expected).numpy()).all()
+    assert decoder.weights == torch.cat(expected).numpy().tobytes()
 
 
 def test_explorers_of_one_model_share_its_weights_until_it_is_trained_again(digits):
@@ -103,7 +98,7 @@ def test_closing_gives_back_every_widget(digits):
     second.close()
     second.close()
     assert set(widgets.widget._instances) == before
-    assert not explorer._shared
+    assert not front_ends._open_decoders
 
 
 @pytest.mark.parametrize("chapter", [1, 2, 3, 4])
@@ -114,16 +109,16 @@ def test_saved_explorers_stay_small(chapter, test_set):
     assert payload(map_) <= 1_000_000
 
 
-def test_every_control_is_linked_with_its_own_trait_in_the_front_end(four):
-    explored_map, numbers, stages, neighborhoods = four
+def test_the_page_follows_every_control_in_its_own_order(four):
+    explored_map, numbers, chapters, neighborhoods = four
     for explored in (explored_map, numbers):
-        for link in explored.page.links:
-            (slider, _), (page, name) = link.source, link.target
-            assert page is explored.page
-            assert slider.description.replace(" ", "_") == name
-            assert getattr(page, name) == slider.value
-    assert [link.target[1] for link in stages.page.links] == ["scale"]
-    assert [link.target[1] for link in neighborhoods.page.links] == ["choice", "scale"]
+        names = [f"number {i + 1}" for i in range(explored.page.content["dim"])]
+        assert [slider.description for slider in explored.page.controls] == names
+    assert [control.description for control in chapters.page.controls] == ["spread"]
+    assert [control.description for control in neighborhoods.page.controls] == ["times learned", "digit"]
+    for explored in four:
+        shown = inside(explored, (widgets.FloatSlider, widgets.ToggleButtons))
+        assert set(explored.page.controls) <= set(shown)
 
 
 def test_every_slider_can_stand_at_zero_and_reaches_every_code(four, digits):
@@ -161,36 +156,22 @@ def test_neighborhoods_start_at_the_learned_sizes_or_at_the_given_one(digits):
     fixed = explorer.explore_neighborhoods(model, *digits, size=0.2)
     first_seven = digits[0][(digits[1] == 7).nonzero()[0]]
     code, size = (pytest.approx(values[0].tolist(), rel=1e-4) for values in model.neighborhoods(first_seven))
-    assert learned.page.content["rows"][0]["places"][7] == {"center": code, "spread": size}
-    assert learned.page.scale == 1
-    assert fixed.page.content["rows"][0]["places"][7] == {"center": code, "spread": [1, 1, 1]}
-    assert fixed.page.scale == 0.2
+    (learned_row,), (fixed_row,) = learned.page.content["rows"], fixed.page.content["rows"]
+    assert (learned_row["centers"][7], learned_row["spreads"][7]) == (code, size)
+    assert learned.page.controls[0].value == 1
+    assert (fixed_row["centers"][7], fixed_row["spreads"][7]) == (code, [1, 1, 1])
+    assert fixed.page.controls[0].value == 0.2
     assert learned.page.content["originals"][7 * 784 : 8 * 784] == first_seven.numpy().tobytes()
 
 
-def test_the_plain_explorer_follows_its_controls_until_a_front_end_draws_the_live_one(four):
+def test_without_anywidget_one_picture_and_a_sentence_stay(four):
     for explored in four:
-        picture = inside(explored, widgets.HTML)[1]
-        slider = inside(explored, widgets.FloatSlider)[0]
-        assert "no anywidget" in inside(explored, widgets.HTML)[0].value
-        before = picture.value
-        assert all(alt_texts(explored))
-        slider.value = slider.max
-        assert picture.value != before
-        explored.page.alive = True
-        before = picture.value
-        slider.value = slider.min
-        assert picture.value == before
-
-
-def test_the_plain_buttons_move_all_sliders(four):
-    sliders = inside(four[1], widgets.FloatSlider)
-    random_point, real_digit, reset = inside(four[1], widgets.Button)
-    for button in (random_point, real_digit):
-        button.click()
-        assert all(slider.value != 0 for slider in sliders)
-        reset.click()
-        assert all(slider.value == 0 for slider in sliders)
+        (static,) = inside(explored, front_ends.LargeHTML)
+        assert "no anywidget" in static.value
+        assert "it runs in JupyterLab" in static.value
+        (alt,) = alt_texts(explored)
+        assert alt
+        assert inside(explored, widgets.Button) == []
 
 
 def test_a_map_needs_a_model_of_two_numbers(digits):
@@ -239,16 +220,16 @@ def test_weights_that_a_page_cannot_use_are_refused(weight, digits):
 
 def test_the_same_random_numbers_need_models_alike(digits):
     with pytest.raises(ValueError, match=r"same latent_dim, not of \[2, 3\]"):
-        explorer.explore_stages({"a": model_with(2), "b": model_with(3)}, *digits)
+        explorer.explore_chapters({"a": model_with(2), "b": model_with(3)}, *digits)
     with pytest.raises(ValueError, match="at least one model"):
-        explorer.explore_stages({}, *digits)
+        explorer.explore_chapters({}, *digits)
 
 
 def test_images_without_their_labels_are_refused(digits):
     images, labels = digits
-    with pytest.raises(ValueError, match="300 images and 299 labels"):
+    with pytest.raises(ValueError, match=r"300 images, but the labels have shape \(299,\)"):
         explorer.explore_numbers(model_with(3), images, labels[1:])
-    with pytest.raises(ValueError, match="0 images and 0 labels"):
+    with pytest.raises(ValueError, match="at least one image"):
         explorer.explore_neighborhoods(model_with(3), images[:0], labels[:0])
 
 
@@ -259,3 +240,136 @@ def test_choosing_steps_through_pictures_with_their_alt_texts():
     (slider,) = inside(chosen, widgets.SelectionSlider)
     assert stack.selected_index == slider.index == 0
     assert [alt.split(":")[0] for alt in alt_texts(chosen)] == ["small", "large"]
+
+
+class Kernel:
+    """Runs cells as ipykernel does, as far as an explorer can tell."""
+
+    def __init__(self, monkeypatch, sends_cell_ids=True):
+        monkeypatch.setattr(front_ends, "get_ipython", lambda: self)
+        self.sends_cell_ids = sends_cell_ids
+        self.runs = 0
+
+    def get_parent(self):
+        metadata = {"cellId": f"id of {self.cell}"} if self.sends_cell_ids else {}
+        return {
+            "header": {"msg_id": str(self.runs)},
+            "metadata": metadata,
+            "content": {"code": f"source of {self.cell}"},
+        }
+
+    def run(self, cell, *explore):
+        self.cell = cell
+        self.runs += 1
+        return [one() for one in explore]
+
+
+@pytest.mark.parametrize("sends_cell_ids", [True, False])
+def test_running_a_cell_again_closes_what_its_former_run_opened(digits, monkeypatch, sends_cell_ids):
+    kernel = Kernel(monkeypatch, sends_cell_ids)
+    model = model_with(2)
+    picture = plots.strips({"a digit": digits[0][:1]})
+    explore = [
+        lambda: explorer.explore_map(model, *digits),
+        lambda: explorer.explore_neighborhoods(model, *digits),
+        lambda: explorer.choose({"one": picture, "another": picture}, "size"),
+    ]
+    first = kernel.run("a", *explore)
+    other = kernel.run("b", *explore)
+    opened = len(widgets.widget._instances)
+    again = kernel.run("a", *explore)
+    assert [one.comm for one in first] == [None] * 3
+    assert None not in [one.comm for one in (*other, *again)]
+    assert len(widgets.widget._instances) == opened
+
+
+def test_a_closed_explorer_of_a_former_run_may_be_closed_again(digits, monkeypatch):
+    kernel = Kernel(monkeypatch)
+    model = model_with(2)
+    (first,) = kernel.run("a", lambda: explorer.explore_map(model, *digits))
+    first.close()
+    (second,) = kernel.run("a", lambda: explorer.explore_map(model, *digits))
+    first.close()
+    assert second.page.comm is not None
+    assert second.page.decoders[0].comm is not None
+
+
+def test_twenty_runs_of_a_cell_hold_no_more_than_one(digits, monkeypatch):
+    kernel = Kernel(monkeypatch)
+    models, opened, kept = [], [], []
+    for _ in range(20):
+        loaded = {f"chapter {chapter}": checkpoints.load(chapter) for chapter in (1, 2, 3, 4)}
+        models += [weakref.ref(model) for model in loaded.values()]
+        kept += kernel.run("a", lambda loaded=loaded: explorer.explore_chapters(loaded, *digits))
+        opened.append(len(widgets.widget._instances))
+    del loaded
+    gc.collect()
+    assert opened == [opened[0]] * 20
+    assert len(front_ends._open_decoders) == 4
+    assert [model() for model in models] == [None] * 80
+    held = [
+        inside(explored, front_ends.LargeHTML)[0].value for explored in kept[:-1]
+    ]  # as IPython's Out keeps them
+    assert held == [""] * 19
+    assert all(explored.page.content == {} and explored.page.decoders == [] for explored in kept[:-1])
+
+
+def test_without_a_kernel_nothing_is_closed(digits, monkeypatch):
+    for shell in (None, object()):
+        monkeypatch.setattr(front_ends, "get_ipython", lambda shell=shell: shell)
+        explored = [explorer.explore_map(model_with(2), *digits) for _ in range(2)]
+        assert None not in [one.comm for one in explored]
+
+
+def each_kind(model, images, labels):
+    """What the pages of all explorers of a model show."""
+    explorers = [
+        explorer.explore_numbers(model, images, labels),
+        explorer.explore_chapters({"a": model, "b": model}, images, labels),
+        explorer.explore_neighborhoods(model, images, labels),
+    ]
+    if model.latent_dim == 2:
+        explorers.append(explorer.explore_map(model, images, labels, neighborhoods=True))
+    assert all(explored.page.decoders[0].weights for explored in explorers)
+    return [explored.page.content for explored in explorers]
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("gradients", [True, False])
+def test_training_mode_and_gradients_make_no_difference(dim, gradients, digits):
+    model = model_with(dim)
+    with torch.set_grad_enabled(gradients):
+        shown = each_kind(model.train(), *digits)
+    assert each_kind(model.eval(), *digits) == shown
+
+
+@pytest.fixture
+def float64_by_default():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_float64_as_the_default_type_makes_no_difference(dim, digits, float64_by_default):
+    model = model_with(dim)
+    shown = each_kind(model, *digits)
+    torch.set_default_dtype(torch.float32)
+    assert each_kind(model, *digits) == shown
+
+
+def test_labels_may_be_of_any_kind_but_one_hot(digits):
+    model, (images, labels) = model_with(2), digits
+    shown = each_kind(model, images, labels)
+    for others in (labels.tolist(), labels.numpy(), labels.byte(), labels.to(torch.int32), labels.float()):
+        assert each_kind(model, images, others) == shown
+    with pytest.raises(ValueError, match="one-hot"):
+        each_kind(model, images, torch.nn.functional.one_hot(labels, 10))
+
+
+def test_images_may_be_of_any_kind(digits):
+    model, (images, labels) = model_with(2), digits
+    shown = each_kind(model, images, labels)
+    for others in (images / 255, images.unsqueeze(1), (images / 255).double().unsqueeze(1)):
+        assert each_kind(model, others, labels) == shown
+    assert each_kind(model, images > 127, labels) == each_kind(model, (images > 127).float(), labels)

@@ -28,14 +28,14 @@ EXPLORERS = {  # one of each kind, with all eight shipped models
 from helpers import checkpoints, data, explorer
 images, labels = data.load_mnist("test")
 images, labels = images[:3000], labels[:3000]
-stages = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
+chapters = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
 maps = {n: checkpoints.load(n, latent_dim=2) for n in (1, 2, 3, 4)}
 """,
     "map": "explored = explorer.explore_map(maps[4], images, labels, neighborhoods=True)\nexplored",
-    "numbers": "explorer.explore_numbers(stages['chapter 3'], images, labels)",
-    "stages": "explorer.explore_stages(stages, images, labels)",
-    "fixed": "explorer.explore_neighborhoods(stages['chapter 3'], images, labels, size=0.2)",
-    "learned": "explorer.explore_neighborhoods(stages['chapter 4'], images, labels)",
+    "numbers": "explorer.explore_numbers(chapters['chapter 3'], images, labels)",
+    "chapters": "explorer.explore_chapters(chapters, images, labels)",
+    "fixed": "explorer.explore_neighborhoods(chapters['chapter 3'], images, labels, size=0.2)",
+    "learned": "explorer.explore_neighborhoods(chapters['chapter 4'], images, labels)",
     "idle": """
 from helpers.models import Autoencoder
 lazy = Autoencoder(latent_dim=3, width=16)
@@ -94,7 +94,7 @@ def serving(folder, application, *options, without=()):
 
     ``without`` names front-end extensions to switch off.
     """
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("helpers"))
     nbformat.write(explorers_notebook(), folder / "notebooks" / "explorers.ipynb")
     tracker = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
     page_config = folder / "config" / "labconfig" / "page_config.json"
@@ -147,7 +147,7 @@ def exported(tmp_path_factory):
 
 
 def saved_weights(exported):
-    """The weights of all decoders that a page carries, as packed bytes."""
+    """The weights of all decoders that a page carries, as bytes in half precision."""
     text = exported.read_text()
     saved = re.search(r'application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', text, re.DOTALL)
     state = json.loads(saved[1])["state"].values()

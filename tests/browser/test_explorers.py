@@ -17,6 +17,7 @@ KERNEL = """async source => {
     await future.done;
     return printed;
 }"""
+WHERE = "print(*[slider.value for slider in explored.page.controls])"
 
 
 @pytest.fixture
@@ -36,6 +37,18 @@ def settled(explored):
     explored.page.wait_for_timeout(600)
 
 
+def run_in_last_cell(page, source):
+    page.evaluate(
+        """async source => {
+            const panel = window.jupyterapp.shell.currentWidget.content;
+            panel.activeCellIndex = panel.widgets.length - 1;
+            panel.activeCell.model.sharedModel.setSource(source);
+            await window.jupyterapp.commands.execute("notebook:run-cell");
+        }""",
+        source,
+    )
+
+
 def unpinned(explored):
     """Let the point follow the pointer."""
     explored.map.scroll_into_view_if_needed()
@@ -45,7 +58,7 @@ def unpinned(explored):
 
 def off_by(pixels, image):
     """By how many shades of 255 canvas and PyTorch differ at most."""
-    expected = 255 * (1 - image.reshape(-1).numpy())
+    expected = 255 * (1 - image.detach().reshape(-1).numpy())
     return abs(torch.tensor(pixels).numpy() - expected).max()
 
 
@@ -71,7 +84,7 @@ def test_the_digit_is_what_pytorch_decodes(in_lab):
     for x, y in [(100, 60), (200, 300), (330, 120), (400, 380)]:
         explored.map.hover(position={"x": x, "y": y})
         settled(explored)
-        point = explored.page.evaluate(KERNEL, "print(explored.page.number_1, explored.page.number_2)")
+        point = explored.page.evaluate(KERNEL, WHERE)
         assert off_by(explored.pixels(), model.decode([[float(number) for number in point.split()]])) <= 1
 
 
@@ -153,7 +166,7 @@ def test_the_sliders_work_while_the_kernel_is_busy(in_lab, page):
     )
     indicator = page.locator(".jp-Notebook-ExecutionIndicator")
     page.wait_for_timeout(1000)
-    for name in ("map", "numbers", "stages", "learned"):
+    for name in ("map", "numbers", "chapters", "learned"):
         explored = in_lab[name]
         before = explored.pixels()
         explored.sliders().first.focus()
@@ -170,7 +183,7 @@ def test_python_learns_where_the_hand_came_to_rest(in_lab, page):
     explored.map.focus()
     explored.press("ArrowLeft", 7)
     settled(explored)
-    read = page.evaluate(KERNEL, "print(explored.page.number_1, explored.page.number_2)")
+    read = page.evaluate(KERNEL, WHERE)
     assert [float(value) for value in read.split()] == pytest.approx(explored.values(), abs=0.005)
 
 
@@ -225,14 +238,7 @@ def test_idle_numbers_unfold_by_keyboard(in_lab, page):
 
 
 def test_a_second_view_of_an_explorer_works_too(in_lab, page):
-    page.evaluate(
-        """async () => {
-            const panel = window.jupyterapp.shell.currentWidget.content;
-            panel.activeCellIndex = panel.widgets.length - 1;
-            panel.activeCell.model.sharedModel.setSource("explored");
-            await window.jupyterapp.commands.execute("notebook:run-cell");
-        }"""
-    )
+    run_in_last_cell(page, "explored")
     first, second = in_lab["map"], Explored(page, len(in_lab))
     second.map.focus()
     second.press("ArrowRight", 3)
@@ -255,8 +261,8 @@ def test_a_walk_goes_step_by_step_where_motion_is_unwelcome(in_lab, page):
     assert [value / 8 for value in target] == pytest.approx(first, abs=0.03)
 
 
-def test_four_stages_decode_the_same_numbers(in_lab):
-    explored = in_lab["stages"]
+def test_four_chapters_decode_the_same_numbers(in_lab):
+    explored = in_lab["chapters"]
     assert explored.digits.count() == 4
     spread = explored.sliders().first
     spread.focus()
@@ -298,7 +304,7 @@ def test_every_control_shows_its_focus(in_lab, page):
 def test_the_digit_has_words_for_those_who_do_not_see_it(in_lab, test_set):
     explored = in_lab["map"]
     model = checkpoints.load(4, latent_dim=2)
-    ones = model.encode(test_set[0][test_set[1] == 1])
+    ones = model.encode(test_set[0][test_set[1] == 1]).detach()
     edges = explored.box.get_by_role("slider")
     assert edges.count() == 2
     explored.map.scroll_into_view_if_needed()
@@ -314,7 +320,7 @@ def test_the_digit_has_words_for_those_who_do_not_see_it(in_lab, test_set):
     at = " and ".join(f"{value:.2f}" for value in explored.values())
     assert explored.words.text_content() == f"a 1, sure, at {at}"
     assert explored.digits.last.get_attribute("aria-label") == "Decoded digit: a 1, sure"
-    for name in ("stages", "fixed", "learned"):
+    for name in ("chapters", "fixed", "learned"):
         other = in_lab[name]
         other.sliders().first.focus()
         other.press("ArrowRight")
@@ -344,8 +350,7 @@ PLAIN = """
 import anywidget, ipywidgets as widgets
 class Empty(anywidget.AnyWidget):
     _esm = "export default { render() {} }"
-sliders, others = [widgets.FloatSlider(), widgets.FloatSlider()], [widgets.HTML() for _ in range(5)]
-again = widgets.VBox([Empty(), *sliders, *others])
+again = widgets.VBox([Empty(), widgets.FloatSlider(), widgets.FloatSlider(), widgets.HTML()])
 again
 """
 FRESH = """
@@ -354,11 +359,26 @@ again = explorer.explore_map(Autoencoder(2, width=256), images, labels)
 again
 """
 CLOSE_ALL = """
-for part in explorer._parts(again):
+for part in explorer.front_ends._parts(again):
     part.close()
 again.close()
 """
-COUNT = "import ipywidgets; print(len(ipywidgets.widgets.widget._instances), len(explorer._shared))"
+COUNT = """
+import ipywidgets
+print(len(ipywidgets.widgets.widget._instances), len(explorer.front_ends._open_decoders))
+"""
+
+
+def test_running_a_cell_again_gives_back_what_its_former_run_held(in_lab, page):
+    output = page.locator(".jp-Cell").last
+    counts = []
+    for run in range(3):
+        run_in_last_cell(page, f"{FRESH}# run {run}")
+        output.locator(".explorer-page canvas").first.wait_for()
+        counts.append(page.evaluate(KERNEL, COUNT))
+    assert counts == [counts[0]] * 3
+    assert output.locator(".explorer").count() == 1
+    page.evaluate(KERNEL, "again.close()")
 
 
 def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
@@ -376,15 +396,7 @@ def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
 
     def open_and_close(source, close, times):
         for _ in range(times):
-            page.evaluate(
-                """async source => {
-                    const panel = window.jupyterapp.shell.currentWidget.content;
-                    panel.activeCellIndex = panel.widgets.length - 1;
-                    panel.activeCell.model.sharedModel.setSource(source);
-                    await window.jupyterapp.commands.execute("notebook:run-cell");
-                }""",
-                source,
-            )
+            run_in_last_cell(page, source)
             shown = page.locator(".jp-Cell").last.locator(".widget-slider")
             shown.nth(1).wait_for()
             page.evaluate(KERNEL, close)

@@ -11,7 +11,7 @@ def test_every_explorer_explores_without_a_kernel(in_page):
     for name in ORDER:
         explored = in_page[name]
         explored.box.scroll_into_view_if_needed()
-        assert not explored.box.locator(".explorer-plain").is_visible()
+        assert not explored.box.locator(".explorer-static").is_visible()
         before = explored.pixels()
         explored.sliders().first.focus()
         explored.press("ArrowRight", 20)
