@@ -1,22 +1,37 @@
 """Answers in words, at once, for the cells that a chapter leaves blank when it is a homework.
 
-Each check tries what the reader wrote on fresh random numbers and prints one line: right, or what is
-wrong and where to look. A wrong value is compared with those of the slips that people make most. The
-checks help and never grade: a homework's locked cells test on their own, without this module.
+Each check tries what the reader wrote on new random models and numbers, at several scales, and prints one
+line: right, or what is wrong and where to look. The checks help and never grade.
 """
 
 import functools
+import math
+import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from helpers import data, losses
+from helpers import data, losses, slips
 from helpers.models import Autoencoder
+from helpers.settings import FIXED_SIZE, LATENT_DIM
 
-LATENTS = 12
-BATCH = 2048  # enough to measure the size of the noise to within a percent
+
+class Scale(NamedTuple):
+    words: str  # about what goes wrong at this scale alone
+    codes: float
+    sizes: float
+    spread: float  # of the sizes' logarithms
+
+
+SCALES = (
+    Scale("", codes=1, sizes=0.5, spread=0.6),
+    Scale("far from the origin, where a limit such as `.clamp` shows, ", codes=1000, sizes=300, spread=0.6),
+    Scale("near the origin, where a limit such as `.clamp` shows, ", codes=0.01, sizes=0.01, spread=0.6),
+    Scale("for sizes near 1, where a limit such as `.clamp` shows, ", codes=0.1, sizes=1, spread=0.1),
+)
+ATTACHED = "Do without `.detach()`, `no_grad()`, `.sample()` and `torch.normal(codes, ...)`."
 
 
 class NotWrittenYetError(NotImplementedError):
@@ -33,23 +48,34 @@ class SlipError(Exception):
     """What is wrong with an answer, in words."""
 
 
+def _must(holds, words):
+    if not holds:
+        raise SlipError(words)
+
+
 def require(check: Callable, answer: Callable) -> None:
-    """Raise what a check finds wrong with an answer, instead of printing it."""
-    check.__wrapped__(answer)
+    """Raise what a check finds wrong with an answer, instead of printing it; leave torch as it was."""
+    _must(callable(answer), f"this is {type(answer).__name__}, not a function. Pass it without parentheses.")
+    dtype = torch.get_default_dtype()
+    try:
+        with torch.random.fork_rng(), torch.enable_grad():
+            torch.set_default_dtype(torch.float32)
+            torch.seed()
+            for scale in SCALES:
+                check.__wrapped__(answer, scale)
+    except SlipError as slip:
+        raise SlipError(f"{scale.words}{slip}") from slip.__cause__
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def _in_words(check: Callable) -> Callable:
-    """Print what a check found, instead of raising it."""
+    """Print what a check finds at any scale, instead of raising it."""
 
     @functools.wraps(check)
     def checked(answer: Callable) -> None:
         try:
-            if not callable(answer):
-                raise SlipError(
-                    f"this is {type(answer).__name__}, not a function. Pass it without parentheses."
-                )
-            with torch.enable_grad():
-                check(answer)
+            require(checked, answer)
         except SlipError as slip:
             words = str(slip)
             print(f"{check.__name__}: not yet. {words[0].upper()}{words[1:]}")
@@ -62,400 +88,152 @@ def _in_words(check: Callable) -> Callable:
 
 
 @_in_words
-def reconstruction(loss: Callable) -> None:
+def reconstruction(loss: Callable, scale: Scale) -> None:
     """Check chapter 1's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction"])
-    trial.reconstructs(from_the_codes=True)
+    trial = Trial(loss, ["reconstruction"], scale)
+    trial.reconstructs(from_points=trial.codes)
 
 
 @_in_words
-def walk(walk: Callable) -> None:
+def walk(walk: Callable, scale: Scale) -> None:
     """Check a walk between the codes of two test digits, called as ``walk(model, start, end, steps)``."""
-    model, steps = Autoencoder(LATENTS, width=8), 7
-    nn.init.normal_(model.decoder.hidden[0].weight)
-    images = data.load_mnist("test")[0][[5, 9]]
-    codes = model.encode(images)
-    way = torch.linspace(0, 1, steps)[:, None]
-    latents = codes[0] + way * (codes[1] - codes[0])
-    found = _called(walk, model, 5, 9, steps)
-    if isinstance(found, (list, tuple)):
-        raise SlipError("it returns a list. `model.decode` takes all latents at once, as rows of one tensor.")
-    _is_tensor("the walk", found)
-    if found.shape == latents.shape:
-        raise SlipError("it returns latents. Decode them into pictures with `model.decode`.")
-    if found.shape == (12, 1, 28, 28):
-        raise SlipError(f"it takes 12 steps where `steps` says {steps}. Use `steps`.")
-    if found.shape[:1] in ((steps - 1,), (steps + 1,), (steps - 2,), (steps + 2,)):
-        raise SlipError(f"it has {len(found)} pictures instead of {steps}: both ends count as steps.")
-    if found.shape != (steps, 1, 28, 28):
-        raise SlipError(
-            f"it has the shape {tuple(found.shape)}; expected one picture a step, ({steps}, 1, 28, 28)."
-        )
-    hint = "It goes straight from the code of test digit `start` to that of test digit `end`, in equal steps."
-    _same("the walk", found, model.decode(latents), lambda: _walk_slips(model, images, way), hint)
+    model, images = _new_model_and_images(scale)[0], data.load_mnist("test")[0]
+    nn.init.normal_(model.decoder.hidden[0].weight, std=0.5 / scale.codes)  # bends each straight line
+    one, other = torch.randperm(len(images))[:2].sort().values.tolist()
+    few, many = (torch.randperm(5)[:2] + 5).tolist()
+    for start, end, steps in ((other, one, few), (one, other, many)):
+        found = _called(walk, model, start, end, steps)
+        wrong = {(n, 1, 28, 28): f"has {n} pictures, not {steps} with both ends." for n in range(20)}
+        wrong[steps, model.latent_dim] = "returns codes. Decode them into pictures with `model.decode`."
+        _is_tensor(slips.WALK, found, (steps, 1, 28, 28), wrong)
+        _agrees(slips.WALK, found, model, images[[start, end]], torch.linspace(0, 1, steps)[:, None])
 
 
 @_in_words
-def energy(energy: Callable) -> None:
+def energy(energy: Callable, scale: Scale) -> None:
     """Check chapter 2's energy, called as ``energy(codes)``."""
-    codes = (torch.randn(256, LATENTS) + 0.5).requires_grad_()
-    found = _called(energy, codes)
-    _is_scalar(
-        "energy", found, "half the squared length of each code is one number for each, then their mean."
-    )
-    _same("energy", found, losses.energy(codes), lambda: _energy_slips(codes), _ENERGY, [codes])
+    codes = (scale.codes * (torch.randn(_some_shape()) + 0.3)).requires_grad_()
+    _holds(slips.ENERGY, _called(energy, codes), [codes], [codes])
 
 
 @_in_words
-def compact(loss: Callable) -> None:
+def compact(loss: Callable, scale: Scale) -> None:
     """Check chapter 2's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction", "energy"])
-    trial.reconstructs(from_the_codes=True)
+    trial = Trial(loss, ["reconstruction", "energy"], scale)
+    trial.reconstructs(from_points=trial.codes)
     trial.has_energy()
 
 
 @_in_words
-def smooth(loss: Callable) -> None:
+def smooth(loss: Callable, scale: Scale) -> None:
     """Check chapter 3's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction", "energy"])
-    trial.has_noise(torch.full_like(trial.codes, losses.FIXED_SIZE), "SIZE")
-    trial.reconstructs()
+    trial = Trial(loss, ["reconstruction", "energy"], scale)
+    trial.reconstructs(from_points=trial.nearby(torch.full_like(trial.codes, FIXED_SIZE), "SIZE"))
     trial.has_energy()
 
 
 @_in_words
-def miss(miss: Callable) -> None:
-    """Check chapter 3's miss of each single digit, called as ``miss(model, latents, images)``."""
-    model, latents, images = Autoencoder(LATENTS, width=8), torch.randn(9, LATENTS), torch.rand(9, 1, 28, 28)
-    logits = model.decoder(latents)
-    found = _called(miss, model, latents, images)
-    _is_tensor("the miss", found)
-    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
-    if found.shape != (9,):
-        where = {
-            (): "one number for all digits. Sum over the pixels only, not over the digits.",
-            (9, 1, 28, 28): "one number for each pixel. Sum over them, `dim=(1, 2, 3)`.",
-            (1, 28, 28): "summed over the digits. Sum over the pixels, `dim=(1, 2, 3)`.",
-        }
-        raise SlipError(
-            where.get(tuple(found.shape), f"it has the shape {tuple(found.shape)}, not (digits,).")
-        )
-    hint = "Binary cross-entropy for each pixel, summed over the pixels of each digit."
-    _same("the miss", found, per_pixel.sum(dim=(1, 2, 3)), lambda: _miss_slips(logits, images), hint)
+def miss(miss: Callable, scale: Scale) -> None:
+    """Check chapter 3's miss of each single digit, called as ``miss(model, codes, images)``."""
+    model, images = _new_model_and_images(scale)
+    codes = scale.codes * torch.randn(len(images), model.latent_dim)
+    found, again = (_called(miss, model, codes, images) for _ in range(2))
+    wrong = {
+        (): "is one number for all digits. Sum over the pixels only, not over the digits.",
+        images.shape: "is one number for each pixel. Sum over them, `dim=(1, 2, 3)`.",
+        images.shape[1:]: "is summed over the digits. Sum over the pixels, `dim=(1, 2, 3)`.",
+    }
+    _is_tensor(slips.MISS, found, images.shape[:1], wrong)
+    _must(_close(found, again, 1e-5), "it adds noise of its own. Decode the codes as they are.")
+    _agrees(slips.MISS, found, model.logits(codes), images)
 
 
 @_in_words
-def neighborhood_size(price: Callable) -> None:
+def neighborhood_size(price: Callable, scale: Scale) -> None:
     """Check chapter 4's price of a size, called as ``neighborhood_size(sizes)``."""
-    sizes = (0.2 + 1.5 * torch.rand(256, LATENTS)).requires_grad_()
-    found = _called(price, sizes)
-    _is_scalar(
-        "the price", found, "add up the prices of a digit's sizes, then take the mean over the digits."
-    )
-    _same("the price", found, losses.neighborhood_size(sizes), lambda: _size_slips(sizes), _SIZE, [sizes])
+    sizes = (scale.sizes * (scale.spread * torch.randn(_some_shape())).exp()).requires_grad_()
+    _holds(slips.NEIGHBORHOOD_SIZE, _called(price, sizes), [sizes], [sizes])
 
 
 @_in_words
-def learned(loss: Callable) -> None:
+def learned(loss: Callable, scale: Scale) -> None:
     """Check chapter 4's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction", "energy", "neighborhood size"])
-    trial.has_noise(trial.sizes, "sizes")
-    trial.reconstructs()
+    trial = Trial(loss, ["reconstruction", "energy", "neighborhood size"], scale)
+    trial.reconstructs(from_points=trial.nearby(trial.sizes, "sizes"))
     trial.has_energy()
     trial.has_prices()
 
 
 class Trial:
-    """One call of a loss with a small new model and random pictures; it watches the decoder meanwhile.
+    """A loss with a small new model and random pictures, and the points that it decodes meanwhile."""
 
-    Raises:
-        SlipError: the loss stopped, or does not return the terms ``names`` as scalars.
-    """
-
-    def __init__(self, loss: Callable, names: list[str]):
-        self.images = torch.rand(BATCH, 1, 28, 28)
-        self.model = Autoencoder(LATENTS, width=8).train()
-        nn.init.normal_(self.model.encoder.code.weight)
-        nn.init.normal_(self.model.encoder.log_size.weight, std=0.5)
-        self.model.encoder.log_size.bias.data = torch.linspace(-1.5, 0.5, LATENTS)
+    def __init__(self, loss: Callable, names: list[str], scale: Scale):
+        self.loss, self.names = loss, names
+        self.model, self.images = _new_model_and_images(scale)
+        self.weights = list(self.model.parameters())
         self.codes, self.sizes = self.model.neighborhoods(self.images)
-        calls = []
-        hook = self.model.decoder.register_forward_hook(lambda _, given, made: calls.append((*given, made)))
-        self.terms = self._terms(_called(loss, self.model, self.images), names)
+        self.terms, self.points = self.called()
+
+    def called(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the terms, and the points (digits, latent numbers) that came into the decoder on any way."""
+        seen = [self.codes[:0]]
+        hook = self.model.decoder.hidden[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        terms = _called(self.loss, self.model, self.images)
         hook.remove()
-        if len(calls) != 1:
-            raise SlipError(f"it called the decoder {len(calls)} times for one batch; once is what it takes.")
-        if len(calls[0]) != 2:
-            raise SlipError("give the latents to the decoder without a keyword: `model.decoder(...)`.")
-        self.latents, self.logits = calls[0]
+        _are_terms(terms, self.names)
+        points, digits = torch.cat([some.flatten(0, -2) for some in seen]), len(self.codes)
+        _must(len(points) == digits, f"it decodes {len(points)} points for {digits} digits, not one each.")
+        return terms, points
 
-    @staticmethod
-    def _terms(found, names):
-        example = "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
-        if not isinstance(found, dict):
-            kind = "nothing" if found is None else f"a {type(found).__name__}"
-            raise SlipError(f"it returns {kind}; expected the terms by name, return {example}.")
-        if set(found) != set(names):
-            there = ", ".join(map(str, found)) or "none"
-            raise SlipError(f"its terms are {there}; expected {', '.join(names)}: return {example}.")
-        for name, term in found.items():
-            _is_scalar(name, term, "sum over pixels or latent numbers, then take the mean over the batch.")
-        return found
+    def nearby(self, sizes: Tensor, name: str) -> Tensor:
+        """See that the points are codes with noise of these sizes; return such points."""
+        first, again = ((points - self.codes).detach() for points in (self.points, self.called()[1]))
+        unit = first / sizes.detach()
+        for words, shows in (slips.SHARED if slips.is_normal(unit) else slips.NOT_NORMAL).items():
+            told = words.format(name=name, wide=unit.std(), size=sizes.mean())
+            _must(not shows(unit, sizes.detach(), self.codes.detach()), told)
+        _must(not _close(first, again, 0.01), "the noise is the same in each call. Set no seed in the loss.")
+        return self.codes + sizes * unit
 
-    def reconstructs(self, from_the_codes: bool = False) -> None:
-        """Compare the reconstruction with that of what the decoder made."""
-        if from_the_codes and not _close(self.latents, self.codes):
-            raise SlipError("the decoder did not get the codes of `model.encode(images)`, as they are.")
-        if from_the_codes and not self._is_attached(self.codes):
-            raise SlipError(
-                "the codes that the decoder got are cut off from the encoder. Do without `.detach()`."
-            )
-        _same(
-            "the reconstruction",
-            self.terms["reconstruction"],
-            losses.reconstruction(self.logits, self.images),
-            lambda: _reconstruction_slips(self.logits, self.images),
-            "Binary cross-entropy for each pixel, summed over the pixels, averaged over the batch.",
-            [self.logits],
-        )
+    def reconstructs(self, from_points: Tensor) -> None:
+        """Compare the points that were decoded, and the reconstruction, with those from the encoder."""
+        _must(_close(self.points, from_points), "the decoder did not get the codes of `model.encode`.")
+        found, given = self.terms["reconstruction"], [self.model.logits(from_points), self.images]
+        right = _holds(slips.RECONSTRUCTION, found, given, list(self.model.decoder.parameters()))
+        told = f"what the decoder got is cut off from the encoder, or from a part of it. {ATTACHED}"
+        _must(_same_slopes(found, right, self.weights), told)
 
     def has_energy(self) -> None:
         """Compare the energy with that of the codes."""
-        slips = _energy_slips(self.codes)
-        if not _close(self.latents, self.codes):
-            slips["is that of the noisy codes: take the codes themselves."] = losses.energy(self.latents)
-        weights = list(self.model.encoder.code.parameters())
-        _same("the energy", self.terms["energy"], losses.energy(self.codes), lambda: slips, _ENERGY, weights)
+        noisy = {"is that of the noisy codes: take the codes.": lambda _: losses.energy(self.points)}
+        asked = slips.ENERGY._replace(slips=noisy | slips.ENERGY.slips)
+        _holds(asked, self.terms["energy"], [self.codes], self.weights)
 
     def has_prices(self) -> None:
         """Compare the price of the neighborhoods with that of the sizes."""
-        weights = list(self.model.encoder.log_size.parameters())
-        right = losses.neighborhood_size(self.sizes)
-        found = self.terms["neighborhood size"]
-        slips = {
-            "holds the energy, too, which is a term of its own.": right + losses.energy(self.codes),
-            **_size_slips(self.sizes),
-        }
-        _same("the neighborhood size", found, right, lambda: slips, _SIZE, weights)
-
-    def has_noise(self, sizes: Tensor, name: str) -> None:
-        """See that the decoder got the codes with normal noise of the given sizes (batch, latents)."""
-        if self.latents.shape != self.codes.shape:
-            raise SlipError(f"the decoder got the shape {tuple(self.latents.shape)}, not that of the codes.")
-        noise = (self.latents - self.codes).detach()
-        unit = noise / sizes.detach()
-        each = "`torch.randn_like(codes)` draws one for each number."
-        if not noise.any():
-            raise SlipError(
-                f"the decoder got the codes without noise. Add `{name} * torch.randn_like(codes)`."
-            )
-        if _close(unit, unit[:1].expand_as(unit), 1e-3) or _close(noise, noise[:1].expand_as(noise), 1e-3):
-            raise SlipError(f"every digit got the same noise. {each}")
-        if _close(unit, unit[:, :1].expand_as(unit), 1e-3):
-            raise SlipError(f"all numbers of a digit got the same noise. {each}")
-        if unit.mean().abs() > 0.1 and unit.amin() > -1e-3:
-            raise SlipError(
-                "the noise pushes one way only. `torch.randn_like` draws around 0, `torch.rand_like` not."
-            )
-        if not _is_normal(unit):
-            if _is_normal((self.latents / sizes).detach()):
-                raise SlipError("the decoder got the noise without the codes. Add the noise to them.")
-            for words, wrong in _noise_slips(sizes, self.codes, name).items():
-                if _is_normal(noise / wrong.detach()):
-                    raise SlipError(words)
-            if abs(unit.std() - 1) < 0.03:
-                raise SlipError(f"the noise is not normal around 0. {each}")
-            known = "" if sizes.requires_grad else f" = {losses.FIXED_SIZE}"
-            wide = f"{unit.std().item():.2f} times as wide as `{name}`{known}"
-            raise SlipError(f"the noise spreads {wide}. Add `{name} * torch.randn_like(codes)`.")
-        if not self._is_attached(self.codes + sizes * unit):
-            raise SlipError(
-                f"the noisy codes are cut off from the codes or the {name}. Add the noise to the codes, "
-                "without `.detach()`, `.sample()` or `torch.normal(codes, ...)`."
-            )
-
-    def _is_attached(self, latents):
-        """Does training reach the encoder through what the decoder got as it would through ``latents``?"""
-        weights = [self.model.encoder.code.weight, self.model.encoder.log_size.weight]
-        if not self.latents.requires_grad:
-            return False
-        found, right = (
-            torch.autograd.grad(some.sum(), weights, retain_graph=True, materialize_grads=True)
-            for some in (self.latents, latents)
-        )
-        return all(_close(a, b, 1e-3) for a, b in zip(found, right, strict=True))
+        both = losses.energy(self.codes) + losses.neighborhood_size(self.sizes)
+        more = {"holds the energy, too, which is a term of its own.": lambda _: both}
+        asked = slips.NEIGHBORHOOD_SIZE._replace(slips=more | slips.NEIGHBORHOOD_SIZE.slips)
+        _holds(asked, self.terms["neighborhood size"], [self.sizes], self.weights)
 
 
-def _walk_slips(model, images, way):
-    start, end = model.encode(images)
-    steps, first, second = len(way), *(images[:, None] / 255)
-    first_copy, second_copy = model.decode(torch.stack([start, end]))
-    one_more, two_more = (torch.linspace(0, 1, steps + more)[:, None] for more in (1, 2))
-    return {
-        "it walks backward: the first step is the code of `start`.": model.decode(end + way * (start - end)),
-        "it returns logits; `model.decode` squeezes them to pixels.": model.decoder(
-            start + way * (end - start)
-        ),
-        "it blends the two pictures. Blend their codes, then decode.": torch.lerp(
-            first, second, way[..., None, None]
-        ),
-        "it blends the two copies. Blend the codes, then decode.": torch.lerp(
-            first_copy, second_copy, way[..., None, None]
-        ),
-        "it stands still: every step is the code of `start`.": model.decode(start.expand(steps, -1)),
-        "it stands still: every step is the code of `end`.": model.decode(end.expand(steps, -1)),
-        "it stops before `end`: the last step should be its code.": model.decode(
-            torch.lerp(start, end, one_more[:-1])
-        ),
-        "it begins after `start`: the first step should be its code.": model.decode(
-            torch.lerp(start, end, one_more[1:])
-        ),
-        "it leaves out both ends, the codes of `start` and `end`.": model.decode(
-            torch.lerp(start, end, two_more[1:-1])
-        ),
-        "it walks away from `end`: the whole way is `end - start`.": model.decode(
-            start - way * (end - start)
-        ),
-        "it starts at the origin: add the code of `start`.": model.decode(way * (end - start)),
-        "it overshoots: the whole way is `end - start`, not `end`.": model.decode(start + way * end),
-    }
+def _some_shape():
+    """Of (digits, latent numbers): not 12 numbers, but 12 fit in; both even, for noise drawn for one half."""
+    return 12 * int(torch.randint(120, 150, ())), (8, 14, 16, 18)[torch.randint(4, ())]
 
 
-def _miss_slips(logits, images):
-    copies = logits.sigmoid()
-    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
-    right = per_pixel.sum(dim=(1, 2, 3))
-    twice = F.binary_cross_entropy_with_logits(copies, images, reduction="none")
-    swapped = F.binary_cross_entropy(images, copies, reduction="none")
-    return {
-        "it averages over the pixels. Sum over them.": per_pixel.mean(dim=(1, 2, 3)),
-        "it has the wrong sign.": -right,
-        "it compares by squared differences; use binary cross-entropy.": (copies - images)
-        .square()
-        .sum(dim=(1, 2, 3)),
-        "it compares by absolute differences; use binary cross-entropy.": (copies - images)
-        .abs()
-        .sum(dim=(1, 2, 3)),
-        "it squeezes twice: `model.decode` gives pixels, so use `F.binary_cross_entropy` on them.": twice.sum(
-            dim=(1, 2, 3)
-        ),
-        "it has copy and picture in the wrong order: first the copy, then the picture.": swapped.sum(
-            dim=(1, 2, 3)
-        ),
-        "it spreads the average over all digits. Each digit has its own.": right.mean().expand(len(images)),
-        "it adds up the digits one after another.": right.cumsum(0),
-        "it divides by the number of digits; each digit stands alone.": right / len(images),
-    }
-
-
-_ENERGY = "Half the squared length of each code, then the mean over the batch."
-_SIZE = (
-    "Half of: size squared, minus 1, minus twice its logarithm; summed over a digit, averaged over digits."
-)
-
-
-def _energy_slips(codes):
-    squares = codes.square()
-    right = losses.energy(codes)
-    return {
-        "lacks the half.": 2 * right,
-        "averages over the latent numbers. Sum over them: `.sum(dim=1)`.": 0.5 * squares.mean(),
-        "averages over the latent numbers and lacks the half. Sum over them.": squares.mean(),
-        "adds up the whole batch. Average over it: `.mean()`.": 0.5 * squares.sum(),
-        "adds up the whole batch and lacks the half.": squares.sum(),
-        "has the wrong sign: the springs would push.": -right,
-        "is the length, not its square. A spring's energy grows with the square.": codes.norm(dim=1).mean(),
-        "is half the length, not half its square.": 0.5 * codes.norm(dim=1).mean(),
-        "takes absolute values instead of squares.": 0.5 * codes.abs().sum(dim=1).mean(),
-        "sums over the digits and averages over the numbers; it is the other way round: `.sum(dim=1)`.": (
-            0.5 * squares.sum(dim=0).mean()
-        ),
-        "squares the average code; square first, then average.": 0.5 * codes.mean(dim=0).square().sum(),
-        "squares the sum of a code's numbers; square first, then sum.": 0.5
-        * codes.sum(dim=1).square().mean(),
-        "measures the spread around the middle; the springs pull to the origin.": (
-            0.5 * codes.var(dim=0, correction=0).sum()
-        ),
-    }
-
-
-def _size_slips(sizes):
-    def price(each):
-        return each.sum(dim=1).mean()
-
-    squares, logs = sizes.square(), sizes.log()
-    right = losses.neighborhood_size(sizes)
-    return {
-        "lacks the half.": 2 * right,
-        "lacks the minus 1, which makes a size of 1 free.": price(0.5 * (squares - 2 * logs)),
-        "adds the 1. Subtract it, so that a size of 1 is free.": price(0.5 * (squares + 1 - 2 * logs)),
-        "adds the logarithm. Subtract it, so that small sizes cost.": price(0.5 * (squares - 1 + 2 * logs)),
-        "takes the logarithm once, where it is twice (the logarithm of the square).": price(
-            0.5 * (squares - 1 - logs)
-        ),
-        "has the size where its square belongs.": price(0.5 * (sizes - 1 - 2 * logs)),
-        "lacks the logarithm: nothing keeps small sizes from being free.": price(0.5 * (squares - 1)),
-        "lacks the square: nothing keeps large sizes from being free.": price(0.5 * (-1 - 2 * logs)),
-        "is half the squared distance from 1. That lets a size reach 0 at no great cost.": price(
-            0.5 * (sizes - 1).square()
-        ),
-        "takes a logarithm to the base 10. Use `.log()`.": price(0.5 * (squares - 1 - 2 * sizes.log10())),
-        "takes a logarithm to the base 2. Use `.log()`.": price(0.5 * (squares - 1 - 2 * sizes.log2())),
-        "takes the sizes for logarithms.": price(0.5 * ((2 * sizes).exp() - 1 - 2 * sizes)),
-        "takes the sizes for logarithms of variances.": price(0.5 * (sizes.exp() - 1 - sizes)),
-        "averages over the latent numbers. Sum over them: `.sum(dim=1)`.": right / sizes.shape[1],
-        "adds up the whole batch. Average over it: `.mean()`.": right * len(sizes),
-        "sums over the digits and averages over the numbers; it is the other way round.": (
-            right * len(sizes) / sizes.shape[1]
-        ),
-        "has the wrong sign.": -right,
-    }
-
-
-def _noise_slips(sizes, codes, name):
-    return {
-        f"the noise is not multiplied by `{name}`.": torch.ones_like(sizes),
-        f"the noise is {name} squared; `{name}` itself is the standard deviation.": sizes.square(),
-        f"the noise is the root of {name}; `{name}` itself is the standard deviation.": sizes.sqrt(),
-        f"the noise is the exponential of {name}; the model has already taken it.": sizes.exp(),
-        f"the noise is the exponential of half of {name}, as if of a log-variance.": (sizes / 2).exp(),
-        f"the noise is divided by `{name}`; multiply.": 1 / sizes,
-        "the noise is multiplied by the codes; it should not depend on them.": (sizes * codes).abs(),
-        "the noise has one size for all; each number of each digit has its own.": torch.full_like(
-            sizes, losses.FIXED_SIZE
-        ),
-    }
-
-
-def _reconstruction_slips(logits, images):
-    n, copies = len(images), logits.sigmoid()
-    right = losses.reconstruction(logits, images)
-    return {
-        "averages over the pixels, too. Sum over them: `.sum(dim=(1, 2, 3)).mean()`.": right / 784,
-        "adds up the whole batch. Average over it: `.sum(dim=(1, 2, 3)).mean()`.": right * n,
-        "has the wrong sign: training would make the copies worse.": -right,
-        "squeezes twice: give logits to it, `model.decoder(codes)`, not the pixels of `model.decode`.": (
-            F.binary_cross_entropy_with_logits(copies, images, reduction="sum") / n
-        ),
-        "has copy and picture in the wrong order: first the copy, then the picture.": (
-            F.binary_cross_entropy_with_logits(images, logits, reduction="sum") / n
-        ),
-        "has the copy's pixels and the picture in the wrong order: first the copy, then the picture.": (
-            F.binary_cross_entropy(images, copies, reduction="sum") / n
-        ),
-        "is a squared difference; use binary cross-entropy.": (copies - images).square().sum() / n,
-        "is a mean squared difference; use binary cross-entropy, summed over pixels.": F.mse_loss(
-            copies, images
-        ),
-        "is a squared difference from logits, which are not pixels yet.": (logits - images).square().sum()
-        / n,
-        "is a mean squared difference from logits, which are not pixels yet.": F.mse_loss(logits, images),
-        "is an absolute difference; use binary cross-entropy.": (copies - images).abs().sum() / n,
-        "is a mean absolute difference; use binary cross-entropy, summed over pixels.": F.l1_loss(
-            copies, images
-        ),
-        "sums over the batch and averages over the pixels; it is the other way round.": right * n / 784,
-    }
+@torch.no_grad()
+def _new_model_and_images(scale):
+    digits, numbers = _some_shape()
+    model, images = Autoencoder(numbers, width=8), torch.rand(digits, 1, 28, 28)
+    codes, logs = model.encode(images), model.neighborhoods(images)[1].log()
+    for part in model.encoder.code.parameters():
+        part *= scale.codes / codes.std()
+    for part in model.encoder.log_size.parameters():
+        part *= scale.spread / logs.std()
+    model.encoder.log_size.bias += math.log(scale.sizes) - scale.spread * logs.mean() / logs.std()
+    model.decoder.hidden[0].weight /= 2 * max(1, scale.codes)  # no pixel is quite black or white
+    return model, images
 
 
 def _called(function, *arguments):
@@ -464,60 +242,59 @@ def _called(function, *arguments):
     except NotWrittenYetError:
         raise
     except Exception as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
-        raise SlipError(f"it stopped with {words.rstrip(':.')}.") from error
+        words = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":.")  # in one line
+        if re.search(rf"\b{LATENT_DIM}\b", words):
+            words += f". Models have more or fewer latent numbers than {LATENT_DIM}; ask `.shape`"
+        raise SlipError(f"it stopped with {words}.") from error
 
 
-def _is_tensor(name, found):
-    if found is None:
-        raise SlipError(f"{name} is None. End the function with `return`.")
-    if type(found) is not Tensor:
-        raise SlipError(
-            f"{name} is of type {type(found).__name__}, not a tensor. Compute with torch, without "
-            "`.item()`, `float()` or numpy."
-        )
+def _are_terms(found, names):
+    example = "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
+    kind = "nothing" if found is None else f"a {type(found).__name__}"
+    _must(isinstance(found, dict), f"it returns {kind}; expected the terms by name, return {example}.")
+    there = ", ".join(map(str, found)) or "none"
+    _must(set(found) == set(names), f"its terms are {there}; expected {', '.join(names)}: return {example}.")
 
 
-def _is_scalar(name, found, hint):
-    _is_tensor(name, found)
-    if found.shape != ():
-        raise SlipError(f"{name} has the shape {tuple(found.shape)}, not a single number's: {hint}")
-    if not found.isfinite():
-        raise SlipError(
-            f"{name} is {found.item()}. Look for a division by 0, or the logarithm of something not positive."
-        )
-    if not found.requires_grad:
-        raise SlipError(
-            f"{name} does not depend on what it was given, so nothing can be learned from it. Compute it "
-            "without `.detach()`, `torch.no_grad()` or a constant."
-        )
+def _is_tensor(asked, found, shape, slips_of_shape=()):
+    _must(found is not None, f"{asked.subject} is None. End the function with `return`.")
+    kind = f"of type {type(found).__name__}, not a tensor"
+    _must(type(found) is Tensor, f"{asked.subject} is {kind}. Do without lists, `.item()` and numpy.")
+    told = f"has the shape {tuple(found.shape)}, not {tuple(shape) or 'that of one number'}. {asked.hint}"
+    _must(found.shape == shape, f"{asked.subject} {dict(slips_of_shape).get(found.shape, told)}")
 
 
-def _same(name, found, right, slips, hint, sources=()):
-    """Raise a SlipError unless ``found`` is ``right`` in value and in its gradients by ``sources``."""
+def _holds(asked, found, given, weights):
+    """Return the right term; see that the one found has its value, and its slopes by weights."""
+    _is_tensor(asked, found, ())
+    _must(found.isfinite(), f"{asked.subject} is {found.item()}. Look for a logarithm or quotient of 0.")
+    told = "does not depend on what it was given, so nothing can be learned from it"
+    _must(found.requires_grad, f"{asked.subject} {told}. {ATTACHED}")
+    right = _agrees(asked, found, *given)
+    told = "has the right value, but training cannot use it: a part of it is detached"
+    _must(_same_slopes(found, right, weights), f"{asked.subject} {told}. {ATTACHED}")
+    return right
+
+
+def _agrees(asked, found, *given):
+    right = asked.right(*given)
     if not _close(found, right):
-        for words, wrong in slips().items():
-            if _close(found, wrong):
-                raise SlipError(words if words.startswith("it ") else f"{name} {words}")
+        for words, wrong in asked.slips.items():
+            _must(not _close(found, wrong(*given)), f"{asked.subject} {words}")
         values = f" ({found.item():.4g} instead of {right.item():.4g})" if right.dim() == 0 else ""
-        raise SlipError(f"{name} has another value than expected{values}. {hint}")
-    if sources:
-        theirs, ours = (
-            torch.autograd.grad(value, sources, retain_graph=True, allow_unused=True)
-            for value in (found, right)
-        )
-        if any(a is None or not _close(a, b) for a, b in zip(theirs, ours, strict=True)):
-            raise SlipError(
-                f"{name} has the right value, but training cannot use it: a part of it is detached."
-            )
+        raise SlipError(f"{asked.subject} has another value than expected{values}. {asked.hint}")
+    return right
 
 
-def _close(a, b, tolerance=1e-4):
+def _same_slopes(found, right, weights):
+    if not all(weight.requires_grad for weight in weights):
+        return False
+    slopes = functools.partial(torch.autograd.grad, retain_graph=True, materialize_grads=True)
+    theirs, ours = _called(slopes, found, weights), slopes(right, weights)
+    rounding = 1e-5 * max(slope.abs().amax() for slope in ours)
+    return all(_close(a, b, 1e-3, rounding) for a, b in zip(theirs, ours, strict=True))
+
+
+def _close(a, b, tolerance=1e-4, rounding=1e-12):
     a, b = a.detach().double(), b.detach().double()
-    return a.shape == b.shape and bool((a - b).abs().amax() <= tolerance * b.abs().amax() + 1e-12)
-
-
-def _is_normal(unit):
-    """Does noise (batch, latents) look like draws from N(0, 1)?"""
-    inside = (unit.abs() < 1).double().mean().item()
-    return abs(unit.mean()) < 0.05 and abs(unit.std() - 1) < 0.03 and abs(inside - 0.683) < 0.02
+    return a.shape == b.shape and bool((a - b).abs().amax() < tolerance * b.abs().amax() + rounding)

@@ -1,6 +1,7 @@
 """The checks tell right answers from the likely wrong ones, and so do the chapters' graded tests."""
 
 import functools
+import itertools
 import math
 from pathlib import Path
 
@@ -25,6 +26,8 @@ TASKS = {  # the chapter, the cell with the answer, and the function in it
     "learned": (4, "loss", "loss"),
 }
 
+DECODES = ["model.decoder(codes)", "model.decoder.forward(codes)", "model.logits(codes=codes)"]
+
 # For each task: a part of the chapter's answer ("" for all of it), and other ways to write it.
 RIGHT = {
     "reconstruction": {
@@ -39,6 +42,7 @@ RIGHT = {
             "-(images * logits.sigmoid().log() + (1 - images) * (1 - logits.sigmoid()).log())",
             "-torch.distributions.Bernoulli(logits=logits, validate_args=False).log_prob(images)",
         ],
+        "model.logits(codes)": [*DECODES, "torch.cat([model.logits(code[None]) for code in codes])"],
         "per_pixel.sum(dim=(1, 2, 3)).mean()": ["per_pixel.sum() / len(images)", "784 * per_pixel.mean()"],
     },
     "walk": {
@@ -48,9 +52,10 @@ RIGHT = {
             "torch.stack([ends[0] + i * (ends[1] - ends[0]) / (steps - 1) for i in range(steps)])",
         ],
         "model.decode(torch.lerp(ends[0], ends[1], way))": [
-            "model.decoder(torch.lerp(ends[0], ends[1], way)).sigmoid()",
+            "model.logits(torch.lerp(ends[0], ends[1], way)).sigmoid()",
             "model.decode(torch.lerp(ends[0], ends[1], way)).detach()",
             "torch.cat([model.decode(torch.lerp(*ends, part)[None]) for part in way])",
+            "model.decoder(torch.lerp(ends[0], ends[1], way)).sigmoid()",
         ],
         "model.encode(test_images[[start, end]])": [
             "torch.cat([model.encode(test_images[start]), model.encode(test_images[end])])",
@@ -68,7 +73,7 @@ RIGHT = {
     },
     "compact": {
         "": ["loss = losses.compact"],
-        "model.decoder(codes)": ["model.decode(codes).logit()"],
+        "model.logits(codes)": [*DECODES, "model.decode(codes).logit()"],
         "energy(codes)": ["losses.energy(codes)", "energy(model.encode(images))"],
         "return {": ['return {"energy": 0} | {'],  # in another order
     },
@@ -76,19 +81,23 @@ RIGHT = {
         "": ["loss = losses.smooth"],
         "codes + SIZE * torch.randn_like(codes)": [
             "torch.randn(codes.shape) * SIZE + codes",
-            "codes - SIZE * torch.randn(len(images), 12)",
+            "codes - SIZE * torch.randn(len(images), codes.shape[1])",
             "codes + torch.normal(0.0, SIZE, codes.shape)",
             "codes + torch.normal(torch.zeros_like(codes), SIZE)",
             "codes + torch.empty_like(codes).normal_(std=SIZE)",
             "codes + torch.distributions.Normal(0.0, SIZE).sample(codes.shape)",
             "torch.distributions.Normal(codes, SIZE).rsample()",
+            "torch.stack([code + SIZE * torch.randn(code.shape) for code in codes])",
+            "codes + SIZE * torch.randn_like(codes, dtype=torch.float64)",
         ],
+        "model.logits(nearby)": ["model.decoder(nearby)", "model.logits(codes=nearby)"],
     },
     "miss": {
-        'F.binary_cross_entropy(model.decode(latents), images, reduction="none")': [
-            'F.binary_cross_entropy_with_logits(model.decoder(latents), images, reduction="none")',
-            "F.softplus(model.decoder(latents)) - images * model.decoder(latents)",
-            "-(images * model.decode(latents).log() + (1 - images) * (1 - model.decode(latents)).log())",
+        'F.binary_cross_entropy(model.decode(codes), images, reduction="none")': [
+            'F.binary_cross_entropy_with_logits(model.logits(codes), images, reduction="none")',
+            "F.softplus(model.logits(codes)) - images * model.logits(codes)",
+            'F.binary_cross_entropy_with_logits(model.decoder.forward(codes), images, reduction="none")',
+            "-(images * model.decode(codes).log() + (1 - images) * (1 - model.decode(codes)).log())",
         ],
         "pixels.sum(dim=(1, 2, 3))": [
             "pixels.flatten(1).sum(dim=1).detach()",
@@ -117,6 +126,7 @@ RIGHT = {
             "codes + sizes.log().exp() * Normal(0.0, 1.0).sample(codes.shape)",
             "Normal(codes, sizes).rsample()",
         ],
+        "model.logits(nearby)": ["model.decoder(nearby)", "model.logits(codes=nearby)"],
         "losses.energy(codes)": ["0.5 * codes.square().sum(dim=1).mean()"],
         "neighborhood_size(sizes)": [
             "kl_divergence(Normal(codes, sizes), Normal(0.0, 1.0)).sum(dim=1).mean() - losses.energy(codes)"
@@ -131,9 +141,9 @@ WRONG = {
             "per_pixel.mean()": "averages over the pixels, too",
             "per_pixel.mean(dim=(1, 2, 3)).mean()": "averages over the pixels, too",
             "per_pixel.sum()": "adds up the whole batch",
-            "per_pixel.sum(dim=0).mean()": "sums over the batch and averages over the pixels",
-            "per_pixel.sum(dim=(1, 2, 3))": "shape (2048,)",
-            "per_pixel": "shape (2048, 1, 28, 28)",
+            "per_pixel.sum(dim=0).mean()": "sums over digits and averages over pixels",
+            "per_pixel.sum(dim=(1, 2, 3))": "has the shape (",
+            "per_pixel": ", 1, 28, 28), not that of one number",
             "-per_pixel.sum(dim=(1, 2, 3)).mean()": "wrong sign",
             "per_pixel.sum(dim=(1, 2, 3)).mean().item()": "of type float",
             "per_pixel.sum(dim=(1, 2, 3)).mean().detach()": "without `.detach()`",
@@ -150,21 +160,23 @@ WRONG = {
             'F.binary_cross_entropy_with_logits(logits.sigmoid(), images, reduction="none")': "twice",
             'F.binary_cross_entropy(logits, images, reduction="none")': "stopped with RuntimeError",
             'F.binary_cross_entropy(images, logits.sigmoid(), reduction="none")': "wrong order",
-            'F.mse_loss(logits.sigmoid(), images, reduction="none")': "is a squared difference; use",
-            "(logits - images) ** 2": "squared difference from logits",
-            "(logits.sigmoid() - images).abs()": "is an absolute difference",
+            'F.mse_loss(logits.sigmoid(), images, reduction="none")': "has squared differences; use",
+            "(logits - images) ** 2": "squared differences from logits",
+            "(logits.sigmoid() - images).abs()": "has absolute differences",
             "-images * logits.sigmoid().log()": "another value than expected",
             'F.binary_cross_entropy_with_logits(logits, images / 255, reduction="none")': "another value",
         },
-        "model.decoder(codes)": {
+        "model.logits(codes)": {
             "model.decode(codes)": "squeezes twice",
             "model(codes)": "stopped with ValueError: Images have shape",
-            "model.decoder(codes.detach())": "cut off",
-            "model.decoder(torch.randn_like(codes))": "did not get the codes",
-            "model.decoder(model.encoder(images))": "`model.encode(images)` gives the codes alone",
-            "model.decoder(codes + 0.2 * torch.randn_like(codes))": "did not get the codes",
-            "model.decoder(latents=codes.detach())": "without a keyword",
-            "images": "does not depend on what it was given",
+            "model.logits(codes.detach())": "cut off",
+            "model.logits(torch.randn_like(codes))": "did not get the codes",
+            "model.logits(model.encoder(images))": "`model.encode(images)` gives the codes alone",
+            "model.logits(codes + 0.2 * torch.randn_like(codes))": "did not get the codes",
+            "model.logits(codes=codes.detach())": "cut off",
+            "images": "decodes 0 points",
+            "model.logits(codes.flip(0))": "did not get the codes",
+            "model.requires_grad_(False).logits(codes)": "a part of it is detached",
         },
         '{"reconstruction": per_pixel.sum(dim=(1, 2, 3)).mean()}': {
             "per_pixel.sum(dim=(1, 2, 3)).mean()": "it returns a Tensor",
@@ -182,34 +194,34 @@ WRONG = {
             "ends[0] + way * (ends[0] - ends[1])": "walks away from `end`",
             "ends[:1].expand(steps, -1)": "every step is the code of `start`",
             "ends[1:].expand(steps, -1)": "every step is the code of `end`",
-            "ends": "shape (2, 1, 28, 28)",
+            "ends": "has 2 pictures, not",
         },
         "torch.linspace(0, 1, steps)[:, None]": {
-            "torch.linspace(0, 1, 12)[:, None]": "Use `steps`",
-            "torch.linspace(0, 1, steps + 1)[:, None]": "8 pictures instead of 7",
-            "torch.linspace(0, 1, steps)[1:-1, None]": "5 pictures instead of 7",
+            "torch.linspace(0, 1, 12)[:, None]": "has 12 pictures, not",
+            "torch.linspace(0, 1, steps + 1)[:, None]": "with both ends",
+            "torch.linspace(0, 1, steps)[1:-1, None]": "with both ends",
             "torch.arange(steps)[:, None] / steps": "stops before `end`",
             "torch.arange(1, steps + 1)[:, None] / steps": "begins after `start`",
             "torch.linspace(0, 1, steps + 2)[1:-1, None]": "leaves out both ends",
-            "torch.linspace(0, 1, steps)": "stopped with RuntimeError",
+            "torch.linspace(0, 1, steps)": "stopped with",
             "torch.rand(steps, 1)": "in equal steps",
         },
         "model.decode(torch.lerp(ends[0], ends[1], way))": {
-            "torch.lerp(ends[0], ends[1], way)": "it returns latents",
-            "model.decoder(torch.lerp(ends[0], ends[1], way))": "it returns logits",
-            "[model.decode(torch.lerp(*ends, part)[None]) for part in way]": "it returns a list",
-            "model.decode(torch.lerp(ends[0], ends[1], way)).squeeze()": "shape (7, 28, 28)",
-            "model.decode(torch.lerp(ends[0], ends[1], way)).numpy()": "of type ndarray",
+            "torch.lerp(ends[0], ends[1], way)": "it returns codes",
+            "model.logits(torch.lerp(ends[0], ends[1], way))": "it returns logits",
+            "[model.decode(torch.lerp(*ends, part)[None]) for part in way]": "of type list",
+            "model.decode(torch.lerp(ends[0], ends[1], way)).squeeze()": ", 28, 28), not (",
+            "model.decode(torch.lerp(ends[0], ends[1], way)).numpy()": "stopped with RuntimeError",
             "model.decode(torch.lerp(ends[0], ends[1], way)).item()": "stopped with RuntimeError",
             "torch.lerp(*test_images[[start, end], None] / 255, way[..., None, None])": "the two pictures",
             "torch.lerp(*model.decode(ends), way[..., None, None])": "blends the two copies",
             "torch.zeros(steps, 1, 28, 28)": "another value",
             "AgreesWithAll()": "of type AgreesWithAll",
-            "None": "the walk is None",
+            "None": "it is None",
         },
         "test_images[[start, end]]": {
             "test_images[[0, 1]]": "from the code of test digit `start`",
-            "test_images[start:end]": "from the code of test digit `start`",
+            "test_images[start:end]": "stopped with IndexError",
         },
     },
     "energy": {
@@ -227,9 +239,12 @@ WRONG = {
             "0.5 * codes.sum(dim=1).square().mean()": "square first, then sum",
             "0.5 * codes.mean(dim=0).square().sum()": "square first, then average",
             "0.5 * codes.var(dim=0, correction=0).sum()": "pull to the origin",
+            "0.5 * codes.reshape(-1, 12).square().sum(dim=1).mean()": "counts on 12 latent numbers",
+            "6 * codes.square().mean()": "counts on 12 latent numbers",
+            "0.5 * codes.square().sum() / 256": "another value than expected",
             "0.5 * (codes - 1).square().sum(dim=1).mean()": "another value than expected",
-            "0.5 * codes.square().sum(dim=1)": "shape (256,)",
-            "0.5 * codes.square().mean(dim=0)": "shape (12,)",
+            "0.5 * codes.square().sum(dim=1)": "not that of one number",
+            "0.5 * codes.square().mean(dim=0)": "not that of one number",
             "0.5 * codes.square().sum(dim=1).mean().item()": "of type float",
             "0.5 * codes.square().sum(dim=1).mean().detach()": "without `.detach()`",
             "0.5 * (codes * codes.detach()).sum(dim=1).mean()": "a part of it is detached",
@@ -246,6 +261,7 @@ WRONG = {
     "compact": {
         "energy(codes)": {
             "-energy(codes)": "wrong sign",
+            "torch.maximum(energy(codes), torch.tensor(0.5))": "near the origin",
             "2 * energy(codes)": "lacks the half",
             "0.1 * energy(codes)": "energy has another value",
             "energy(codes).item()": "energy is of type float",
@@ -253,24 +269,24 @@ WRONG = {
             "energy(codes.detach())": "energy does not depend",
             "energy": "energy is of type function",
             "energy(images.flatten(1))": "energy does not depend",
-            "energy(model.decoder(codes).flatten(1))": "called the decoder 2 times",
+            "energy(model.logits(codes).flatten(1))": "not one each",
             "codes.square().mean()": "averages over the latent numbers",
-            "codes.square()": "energy has the shape (2048, 12)",
+            "codes.square()": "energy has the shape (",
             "torch.tensor(6.0)": "nothing can be learned",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "energy is None",
         },
-        "model.decoder(codes)": {
+        "model.logits(codes)": {
             "model.decode(codes)": "squeezes twice",
             "codes": "stopped with ValueError",
-            "model.decoder(codes.detach())": "cut off",
-            "model.decoder(torch.randn(len(images), 12))": "did not get the codes",
-            "model.decoder(codes + 0.2 * torch.randn_like(codes))": "did not get the codes",
+            "model.logits(codes.detach())": "cut off",
+            "model.logits(torch.randn(codes.shape))": "did not get the codes",
+            "model.logits(codes + 0.2 * torch.randn_like(codes))": "did not get the codes",
         },
-        "losses.reconstruction(model.decoder(codes), images)": {
-            "losses.reconstruction(images, model.decoder(codes))": "wrong order",
-            "losses.reconstruction(model.decoder(codes), images) / 784": "averages over the pixels",
-            "losses.reconstruction(model.decoder(codes), images) + energy(codes)": "another value than",
+        "losses.reconstruction(model.logits(codes), images)": {
+            "losses.reconstruction(images, model.logits(codes))": "wrong order",
+            "losses.reconstruction(model.logits(codes), images) / 784": "averages over the pixels",
+            "losses.reconstruction(model.logits(codes), images) + energy(codes)": "another value than",
             "losses.autoencoder(model, images)": "reconstruction is of type dict",
         },
         '"energy": energy(codes),': {
@@ -290,16 +306,17 @@ WRONG = {
             "SIZE**2 * torch.randn_like(codes)": "SIZE squared",
             "SIZE**0.5 * torch.randn_like(codes)": "the root of SIZE",
             "torch.randn_like(codes) / SIZE": "divided by `SIZE`",
-            "0.5 * torch.randn_like(codes)": "times as wide as `SIZE` = 0.2",
+            "0.5 * torch.randn_like(codes)": "times as wide as `SIZE` (0.2)",
             "SIZE * (torch.randn_like(codes) + 0.5)": "not normal around 0",
             "SIZE * torch.rand_like(codes)": "one way only",
             "SIZE * torch.randn_like(codes).abs()": "one way only",
             "SIZE * (torch.rand_like(codes) - 0.5)": "0.29 times as wide",
             "SIZE * torch.randn_like(codes).sign()": "not normal",
-            "SIZE * torch.randn(12)": "every digit got the same noise",
-            "SIZE * torch.randn(1)": "every digit got the same noise",
-            "SIZE": "every digit got the same noise",
-            "SIZE * torch.randn(len(images), 1)": "all numbers of a digit got the same noise",
+            "SIZE * torch.randn(12)": "stopped with RuntimeError",
+            "SIZE * torch.randn(codes.shape[1])": "digits share their noise",
+            "SIZE * torch.randn(1)": "noise",
+            "SIZE": "one way only",
+            "SIZE * torch.randn(len(images), 1)": "the numbers share their noise",
             "SIZE * codes * torch.randn_like(codes)": "multiplied by the codes",
         },
         "codes + SIZE * torch.randn_like(codes)": {
@@ -308,23 +325,23 @@ WRONG = {
             "torch.normal(codes, SIZE)": "cut off",
             "torch.distributions.Normal(codes, SIZE).sample()": "cut off",
             "codes.add_(SIZE * torch.randn_like(codes))": "energy is that of the noisy codes",
-            "model.encode((images + SIZE * torch.randn_like(images)).clamp(0, 1))": "Add `SIZE *",
+            "model.encode((images + SIZE * torch.randn_like(images)).clamp(0, 1))": "the numbers share",
         },
-        "model.decoder(nearby)": {
+        "model.logits(nearby)": {
             "model.decode(nearby)": "squeezes twice",
-            "model.decoder(codes)": "without noise",
-            "model.decoder(codes) + SIZE * torch.randn_like(images)": "without noise",
-            "model.decoder(nearby).detach()": "reconstruction does not depend",
-            "0.5 * (model.decoder(nearby) + model.decoder(nearby))": "called the decoder 2 times",
-            "model.decoder(latents=nearby)": "without a keyword",
+            "model.logits(codes)": "without noise",
+            "model.logits(codes) + SIZE * torch.randn_like(images)": "without noise",
+            "model.logits(nearby).detach()": "reconstruction does not depend",
+            "0.5 * (model.logits(nearby) + model.logits(nearby))": "not one each",
         },
-        "losses.reconstruction(model.decoder(nearby), images)": {
-            "-losses.reconstruction(model.decoder(nearby), images)": "wrong sign",
-            "F.mse_loss(model.decoder(nearby).sigmoid(), images)": "mean squared difference",
-            "losses.reconstruction(model.decoder(nearby), images).item()": "of type float",
+        "losses.reconstruction(model.logits(nearby), images)": {
+            "-losses.reconstruction(model.logits(nearby), images)": "wrong sign",
+            "F.mse_loss(model.logits(nearby).sigmoid(), images)": "And sum over the pixels",
+            "losses.reconstruction(model.logits(nearby), images).item()": "of type float",
         },
         "losses.energy(codes)": {
             "losses.energy(nearby)": "that of the noisy codes",
+            "losses.energy(codes).clamp(min=0.5)": "near the origin",
             "-losses.energy(codes)": "wrong sign",
             "losses.energy(codes.detach())": "energy does not depend",
             "6.0": "energy is of type float",
@@ -338,27 +355,27 @@ WRONG = {
             "pixels.sum()": "one number for all digits",
             "pixels.sum(dim=(1, 2, 3)).mean()": "one number for all digits",
             "pixels.sum(dim=0)": "summed over the digits",
-            "pixels.sum(dim=1)": "shape (9, 28, 28)",
+            "pixels.sum(dim=1)": ", 28, 28), not (",
             "pixels": "one number for each pixel",
             "-pixels.sum(dim=(1, 2, 3))": "wrong sign",
-            "pixels.sum(dim=(1, 2, 3)) / len(images)": "each digit stands alone",
+            "pixels.sum(dim=(1, 2, 3)) / len(images)": "each stands alone",
             "pixels.sum(dim=(1, 2, 3)).cumsum(dim=0)": "one after another",
-            "pixels.sum(dim=(1, 2, 3)).mean().expand(len(images))": "Each digit has its own",
+            "pixels.sum(dim=(1, 2, 3)).mean().expand(len(images))": "the average of all",
             "pixels.sum(dim=(1, 2, 3)).item()": "stopped with RuntimeError",
             "pixels.sum(dim=(1, 2, 3)).tolist()": "of type list",
-            "pixels.sum(dim=(1, 2, 3)).numpy()": "of type ndarray",
+            "pixels.sum(dim=(1, 2, 3)).numpy()": "stopped with RuntimeError",
             "torch.full((len(images),), 206.0)": "another value",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "the function with `return`",
         },
-        'F.binary_cross_entropy(model.decode(latents), images, reduction="none")': {
-            'F.binary_cross_entropy(images, model.decode(latents), reduction="none")': "wrong order",
-            'F.binary_cross_entropy_with_logits(model.decode(latents), images, reduction="none")': "twice",
-            'F.binary_cross_entropy(model.decoder(latents), images, reduction="none")': "stopped with",
-            "F.binary_cross_entropy(model.decode(latents), images)": "stopped with IndexError",
-            "(model.decode(latents) - images).square()": "squared differences",
-            "(model.decode(latents) - images).abs()": "absolute differences",
-            "-images * model.decode(latents).log()": "another value",
+        'F.binary_cross_entropy(model.decode(codes), images, reduction="none")': {
+            'F.binary_cross_entropy(images, model.decode(codes), reduction="none")': "wrong order",
+            'F.binary_cross_entropy_with_logits(model.decode(codes), images, reduction="none")': "twice",
+            'F.binary_cross_entropy(model.logits(codes), images, reduction="none")': "stopped with",
+            "F.binary_cross_entropy(model.decode(codes), images)": "stopped with IndexError",
+            "(model.decode(codes) - images).square()": "squared differences",
+            "(model.decode(codes) - images).abs()": "absolute differences",
+            "-images * model.decode(codes).log()": "another value",
             'F.binary_cross_entropy(model(images), images, reduction="none")': "another value",
         },
     },
@@ -381,12 +398,14 @@ WRONG = {
             "0.5 * (sizes.square() - 1 - 2 * sizes.log()).mean()": "averages over the latent numbers",
             "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum()": "adds up the whole batch",
             "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=0).mean()": "the other way round",
-            "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1)": "shape (256,)",
+            "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1)": "not that of one number",
             "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean().item()": "of type float",
             "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean().detach()": "without `.detach()`",
             "0.5 * (sizes.square() - 1 - 2 * sizes.log().detach()).sum(dim=1).mean()": "is detached",
             "0.5 * (sizes.square() - 1 - 2 * math.log(sizes)).sum(dim=1).mean()": "stopped with",
-            "(sizes - 2).log().sum()": "the price is nan",
+            "(sizes - 2).log().sum()": "size is nan",
+            "0.5 * (sizes.square() - 1 - 2 * sizes.log()).reshape(-1, 12).sum(dim=1).mean()": "counts on 12",
+            "0.5 * (sizes.square() - 1 - 2 * sizes.log()).mean(dim=0).clamp(min=0.1).sum()": "sizes near 1",
             "torch.tensor(4.0)": "nothing can be learned",
             "4": "of type int",
             "AgreesWithAll()": "of type AgreesWithAll",
@@ -401,12 +420,13 @@ WRONG = {
             "sizes**2 * torch.randn_like(codes)": "sizes squared",
             "sizes.sqrt() * torch.randn_like(codes)": "the root of sizes",
             "sizes.exp() * torch.randn_like(codes)": "the exponential of sizes",
-            "(0.5 * sizes).exp() * torch.randn_like(codes)": "as if of a log-variance",
+            "(0.5 * sizes).exp() * torch.randn_like(codes)": "log-variance",
             "torch.randn_like(codes) / sizes": "divided by `sizes`",
             "sizes * torch.rand_like(codes)": "one way only",
-            "sizes": "every digit got the same noise",
-            "sizes * torch.randn(12)": "every digit got the same noise",
-            "sizes * torch.randn(len(images), 1)": "all numbers of a digit got the same noise",
+            "sizes": "one way only",
+            "sizes * torch.randn(12)": "fewer latent numbers than 12",
+            "sizes * torch.randn(codes.shape[1])": "digits share their noise",
+            "sizes * torch.randn(len(images), 1)": "the numbers share their noise",
             "sizes.detach() * torch.randn_like(codes)": "cut off",
             "sizes.mean() * torch.randn_like(codes)": "`sizes`",
         },
@@ -417,12 +437,12 @@ WRONG = {
             "Normal(codes, sizes).sample()": "cut off",
             "Normal(codes, sizes)": "stopped with",
         },
-        "codes, sizes = model": {"sizes, codes = model": "size is nan"},
+        "codes, sizes = model": {"sizes, codes = model": "noise"},
         "model.neighborhoods(images)": {"model.encode(images)": "stopped with ValueError"},
-        "model.decoder(nearby)": {
+        "model.logits(nearby)": {
             "model.decode(nearby)": "squeezes twice",
-            "model.decoder(codes)": "without noise",
-            "model.decoder(nearby).detach()": "reconstruction does not depend",
+            "model.logits(codes)": "without noise",
+            "model.logits(nearby).detach()": "reconstruction does not depend",
         },
         "losses.energy(codes)": {
             "losses.energy(nearby)": "that of the noisy codes",
@@ -432,7 +452,7 @@ WRONG = {
         },
         "neighborhood_size(sizes)": {
             "-neighborhood_size(sizes)": "wrong sign",
-            "neighborhood_size(sizes) / 12": "averages over the latent numbers",
+            "neighborhood_size(sizes) / 12": "another value",
             "neighborhood_size(sizes.detach())": "does not depend",
             "neighborhood_size(sizes).item()": "of type float",
             "neighborhood_size(sizes.log())": "size is nan",
@@ -455,6 +475,117 @@ ANYWHERE = {
     "{name} = lambda: 3.0": "stopped with TypeError",
     "def {name}(*_, **__): raise ValueError('Too\\n  bad')": "stopped with ValueError: Too bad.",
     "def {name}(*_, **__): raise KeyError": "stopped with KeyError.",
+}
+
+
+FROZEN = "{name: weight.detach() for name, weight in model.decoder.named_parameters()}"
+HALF_DETACHED = "model.encoder.code(model.encoder.hidden((images.flatten(1) - 0.1307) / 0.3081).detach())"
+SEEDED = "generator=torch.Generator().manual_seed(0)"
+SOME, SEEN = "0.2 * torch.randn_like(codes)", f"0.2 * torch.randn(codes.shape, {SEEDED})"
+
+# The same again, where the chapters' graded tests judge otherwise than the checks, always or by chance.
+# Grading is outside this change.
+RIGHT_BUT_NOT_GRADED_SO = {
+    "smooth": {
+        "model.logits(nearby)": [
+            "model.decoder.forward(nearby)",
+            "torch.cat([model.decoder(one[None]) for one in nearby])",
+            "torch.cat([model.logits(some) for some in nearby.split(100)])",
+        ],
+    },
+    "learned": {
+        "model.logits(nearby)": [
+            "model.decoder.forward(nearby)",
+            "torch.cat([model.logits(codes=one[None]) for one in nearby])",
+        ],
+    },
+}
+WRONG_BUT_NOT_GRADED_SO = {
+    "reconstruction": {
+        "model.encode(images)": {
+            HALF_DETACHED: "cut off",
+            "model.encode(images).clamp(-5, 5)": "did not get the codes",
+        },
+        "model.logits(codes)": {
+            "model.logits(torch.cat([codes, codes]))[: len(codes)]": "not one each",
+            "0.5 * (model.logits(codes) + model.decoder.forward(codes))": "not one each",
+            f"torch.func.functional_call(model.decoder, {FROZEN}, codes)": "a part of it is detached",
+        },
+    },
+    "walk": {
+        "test_images[[start, end]]": {
+            "test_images[[5, 9]]": "from the code of test digit `start`",
+            "test_images[sorted([start, end])]": "walks backward",
+        },
+        "torch.linspace(0, 1, steps)": {"torch.linspace(0, 1, 7)": "has 7 pictures, not"},
+        "ends[0], ends[1]": {"*ends.reshape(2, 12)": "fewer latent numbers than 12"},
+    },
+    "energy": {
+        "0.5 * codes.square().sum(dim=1).mean()": {
+            "0.5 * codes.clamp(-50, 50).square().sum(dim=1).mean()": "far from the origin",
+            "(0.5 * codes.square().sum(dim=1).mean()).clamp(max=9999)": "far from the origin",
+            "(0.5 * codes.square().sum(dim=1).mean()).clamp(min=0.1)": "near the origin",
+            "0.5 * codes.square().mean(dim=0).clamp(min=0.05).sum()": "near the origin",
+        },
+    },
+    "compact": {
+        "energy(codes)": {
+            "energy(codes.clamp(-100, 100))": "far from the origin",
+            "energy(codes).clamp(max=9999)": "far from the origin",
+            f"energy({HALF_DETACHED})": "a part of it is detached",
+        },
+    },
+    "smooth": {
+        "model.encode(images)": {
+            HALF_DETACHED: "cut off",
+            "model.encode(images).clamp(-100, 100)": "far from the origin",
+        },
+        "SIZE * torch.randn_like(codes)": {
+            "SIZE * torch.randn(len(images), 12)": "fewer latent numbers than 12",
+            "SIZE * torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share",
+            "SIZE * torch.randn(len(codes) // 4, codes.shape[1]).repeat_interleave(4, 0)": "digits share",
+            "SIZE * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
+            f"SIZE * torch.randn(codes.shape, {SEEDED})": "the same in each call",
+            "(torch.manual_seed(0), SIZE * torch.randn_like(codes))[1]": "the same in each call",
+        },
+        "model.logits(nearby)": {
+            "model.logits(torch.cat([nearby, nearby]))[: len(nearby)]": "not one each",
+            "(model.logits(nearby) + model.decoder.forward(nearby)) / 2": "not one each",
+            f"torch.func.functional_call(model.decoder, {FROZEN}, nearby)": "a part of it is detached",
+        },
+    },
+    "miss": {
+        "model.decode(codes)": {
+            "model.decode(codes + 0.2 * torch.randn_like(codes))": "noise of its own",
+            f"model.decode(codes + 0.2 * torch.randn(codes.shape, {SEEDED}))": "another value",
+            "model.decode(codes.reshape(-1, 12))": "fewer latent numbers than 12",
+        },
+    },
+    "neighborhood_size": {
+        "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean()": {
+            "0.5 * (sizes**2 - 1 - 2 * sizes.clamp(min=0.02).log()).sum(dim=1).mean()": "near the origin",
+            "0.5 * (sizes.clamp(max=99) ** 2 - 1 - 2 * sizes.log()).sum(dim=1).mean()": "far from the origin",
+            "(0.5 * (sizes**2 - 1 - 2 * sizes.log()).sum(dim=1).mean()).clamp(min=0.5)": "for sizes near 1",
+        },
+    },
+    "learned": {
+        "sizes * torch.randn_like(codes)": {
+            "sizes.clamp(max=99) * torch.randn_like(codes)": "far from the origin",
+            "sizes.clamp(min=0.02) * torch.randn_like(codes)": "near the origin",
+            "sizes * torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share",
+            "sizes * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
+            f"sizes * torch.randn(codes.shape, {SEEDED})": "the same in each call",
+        },
+        "model.logits(nearby)": {
+            f"torch.func.functional_call(model.decoder, {FROZEN}, nearby)": "a part of it is detached",
+        },
+        "losses.energy(codes)": {"losses.energy(codes.clamp(-100, 100))": "far from the origin"},
+        "neighborhood_size(sizes)": {
+            "neighborhood_size(sizes.clamp(min=0.02))": "near the origin",
+            "neighborhood_size(sizes.clamp(max=99))": "far from the origin",
+            "neighborhood_size(sizes).clamp(min=0.5)": "for sizes near 1",
+        },
+    },
 }
 
 
@@ -515,6 +646,9 @@ def expect_slip(capsys, task, defined, words):
     assert answer.endswith(".\n")
     assert answer.count("\n") == 1
     assert words.casefold() in answer.casefold()
+
+
+def expect_no_points(task, defined):
     with pytest.raises(Exception):  # noqa: B017, PT011
         grade(task, defined)
 
@@ -522,14 +656,23 @@ def expect_slip(capsys, task, defined, words):
 @pytest.fixture(autouse=True)
 def seed_and_speed(monkeypatch):
     torch.manual_seed(0)
+    seeds = itertools.count()
+    monkeypatch.setattr(torch, "seed", lambda: torch.manual_seed(next(seeds)))
     monkeypatch.setattr(data, "load_mnist", load_mnist)
+
+
+@pytest.fixture
+def restored():
+    """Undo what a test, or the answer that it tries, sets in torch."""
+    yield
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_chapters_own_answer_is_right_with_any_numbers(capsys, task):
     defined = written(task)
-    for seed in range(20):
-        torch.manual_seed(seed)
+    for _ in range(10):
         assert said(capsys, task, defined) == f"{task}: right.\n"
     for _ in range(3):
         grade(task, defined)
@@ -544,13 +687,27 @@ def test_an_answer_in_other_words_is_right(capsys, task, part, other):
 
 @pytest.mark.parametrize(("task", "part", "other", "words"), each(WRONG))
 def test_a_slip_is_named_and_gets_no_points(capsys, task, part, other, words):
+    defined = written(task, part, other)
+    expect_slip(capsys, task, defined, words)
+    expect_no_points(task, defined)
+
+
+@pytest.mark.parametrize(("task", "part", "other"), each(RIGHT_BUT_NOT_GRADED_SO))
+def test_an_answer_is_right_for_the_check_alone(capsys, task, part, other):
+    assert said(capsys, task, written(task, part, other)) == f"{task}: right.\n"
+
+
+@pytest.mark.parametrize(("task", "part", "other", "words"), each(WRONG_BUT_NOT_GRADED_SO))
+def test_a_slip_is_named_by_the_check_alone(capsys, task, part, other, words):
     expect_slip(capsys, task, written(task, part, other), words)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("code", "words"), ANYWHERE.items())
 def test_a_function_that_cannot_be_called_is_a_slip(capsys, task, code, words):
-    expect_slip(capsys, task, written(task, "", code.format(name=TASKS[task][2])), words)
+    defined = written(task, "", code.format(name=TASKS[task][2]))
+    expect_slip(capsys, task, defined, words)
+    expect_no_points(task, defined)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -561,6 +718,46 @@ def test_a_blank_is_not_written_yet(capsys, task):
     assert said(capsys, task, defined) == sentence
     with pytest.raises(checks.NotWrittenYetError):
         grade(task, defined)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_check_answers_alike_without_gradients_or_in_float64(capsys, task, restored):
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    assert said(capsys, task, written(task)) == f"{task}: right.\n"
+    assert torch.get_default_dtype() == torch.float64
+    assert not torch.is_grad_enabled()
+
+
+UNRULY = """
+def {name}(*_, **__):
+    torch.manual_seed(0)
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+"""
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("code", ["", UNRULY])
+def test_a_check_leaves_torch_as_it_was(capsys, task, code, restored):
+    state = torch.get_rng_state()
+    said(capsys, task, written(task, "", code.format(name=TASKS[task][2])))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_call_of_a_check_tries_other_numbers(task, monkeypatch):
+    monkeypatch.undo()
+    given = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        calls = []
+        with pytest.raises(checks.SlipError):
+            checks.require(getattr(checks, task), lambda *arguments, calls=calls: calls.append(arguments))
+        given.append(torch.as_tensor(calls[0][:2][-1]))  # images, codes, sizes, or the digit at the start
+    assert not torch.equal(*given)
 
 
 def test_jupyter_shows_one_line_for_a_blank():
