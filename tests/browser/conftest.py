@@ -65,9 +65,13 @@ class Server:
         return f"{self.address}/lab/tree/notebooks/{notebook}?reset"
 
     def saved(self, notebook):
-        """The code cells of a notebook as they were saved last."""
-        cells = json.loads((self.folder / "notebooks" / notebook).read_text())["cells"]
-        return [cell for cell in cells if cell["cell_type"] == "code"]
+        """The code cells of a notebook as they were saved last; it may just be being written, in place."""
+        for _ in range(50):
+            with contextlib.suppress(json.JSONDecodeError):
+                cells = json.loads((self.folder / "notebooks" / notebook).read_text())["cells"]
+                return [cell for cell in cells if cell["cell_type"] == "code"]
+            time.sleep(0.1)
+        pytest.fail(f"{notebook} stayed half written for 5 seconds")
 
     def wait(self, process, seconds=60):
         """Return once the server answers."""
