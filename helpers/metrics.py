@@ -22,6 +22,7 @@ WALKS = 1000
 SURE = 0.9
 IDLE = 0.01
 SMALL_STEP = 0.4
+AT_A_TIME = 200  # rows of a table of distances, which would be large as a whole
 
 
 def scores(model: Autoencoder, images: Tensor, seed: int = 0) -> Scores:
@@ -141,7 +142,9 @@ def density_and_coverage(samples: Tensor, references: Tensor, neighbors: int = 5
     if not 1 <= neighbors < len(references):
         raise ValueError(f"{len(references)} references have no {neighbors} nearest fellows each.")
     hits, reached = 0, 0
-    for part, radii in zip(references.split(500), _radii(references, neighbors).split(500), strict=True):
+    for part, radii in zip(
+        references.split(AT_A_TIME), _radii(references, neighbors).split(AT_A_TIME), strict=True
+    ):
         inside = torch.cdist(part, samples) < radii
         hits += inside.sum().item()
         reached += inside.any(dim=1).sum().item()
@@ -150,7 +153,7 @@ def density_and_coverage(samples: Tensor, references: Tensor, neighbors: int = 5
 
 @lru_cache(maxsize=1)  # of the test digits, as a rule
 def _radii(references, neighbors):
-    parts = (torch.cdist(part, references) for part in references.split(500))
+    parts = (torch.cdist(part, references) for part in references.split(AT_A_TIME))
     return torch.cat([part.topk(neighbors + 1, largest=False).values[:, -1:] for part in parts])
 
 
@@ -289,7 +292,7 @@ def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> fl
     """
     labels = as_labels(labels, codes)
     same = []
-    for part, own in zip(codes.split(500), labels.split(500), strict=True):
+    for part, own in zip(codes.split(AT_A_TIME), labels.split(AT_A_TIME), strict=True):
         nearest = torch.cdist(part, codes).topk(neighbors + 1, largest=False).indices[:, 1:]
         same.append((labels[nearest] == own[:, None]).float().mean(dim=1))
     return torch.cat(same).mean().item()

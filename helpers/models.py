@@ -1,5 +1,6 @@
 """One encoder and one decoder, shared by all four chapters."""
 
+from collections.abc import Callable
 from functools import cache
 from operator import index
 from pathlib import Path
@@ -215,7 +216,7 @@ class Autoencoder(nn.Module):
         The same rule in every chapter: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        return self.decode(_normal(n, self.latent_dim, seed))
+        return in_parts(self.decode, _normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
@@ -231,11 +232,17 @@ class Autoencoder(nn.Module):
         if len(images) < 2:
             raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
         as_batch(images[:1])
-        codes = torch.cat([self.encode(part) for part in images.split(10_000)]).double()
+        codes = in_parts(self.encode, images).double()
         covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
         values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
         root = vectors * values.clamp(min=0).sqrt()
-        return self.decode(codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T)
+        drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
+        return in_parts(self.decode, drawn)
+
+
+def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """Return what a function says of a long batch, a thousand at a time: hidden layers take memory."""
+    return torch.cat([function(part) for part in batch.split(1000)])
 
 
 def _normal(n, latent_dim, seed):
