@@ -2,6 +2,7 @@
 # make test   the same set-up, then every test
 # make homework   the same set-up, with nbgrader: see homework/README.md
 # make html   the same set-up, then the chapters as pages that explore without a kernel, in build/html
+# make hub    the same set-up, with JupyterHub, then a hub for a room of learners: see hub/README.md
 #
 # TORCH names PyTorch's build: cpu (the default), or for a graphics card cu130, rocm7.1, ... as listed
 # on https://pytorch.org/get-started. Example: make lab TORCH=cu130
@@ -15,7 +16,7 @@ LAB_OPTIONS := $(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--a
 
 CHAPTERS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: lab test homework html
+.PHONY: lab test homework html hub
 .DELETE_ON_ERROR:
 
 lab: $(READY)
@@ -26,10 +27,15 @@ test: homework
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser \
-		--ignore=tests/grading/test_class.py tests notebooks
+		--ignore=tests/hub --ignore=tests/grading/test_class.py tests notebooks
 
 homework: $(READY)
 	@$(BIN)/python -c "import nbgrader" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[homework]"
+	$(if $(filter homework,$(MAKECMDGOALS)),@echo "Ready. Next: $(BIN)/python -m homework release 1")
+
+hub: $(READY)
+	@$(BIN)/python -c "import jupyterhub" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[hub]"
+	@$(BIN)/python -m hub $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(PASSWORD),--password "$(PASSWORD)")
 
 html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
 

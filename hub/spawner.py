@@ -1,0 +1,106 @@
+"""Starts a learner's server: in a sandbox, within limits, in a folder with the learner's own chapters."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from jupyterhub.slugs import safe_slug
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+from traitlets import Float, Integer, Unicode, default
+
+from hub import COURSE, STATE, copies, limits
+
+SERVER = [sys.executable, "-m", "jupyterhub.singleuser"]
+LEARNER = "1000"  # whom a learner is in the sandbox, outside of it the account that runs the hub
+APART = ("--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys", "/proc/sys", "/proc/sysrq-trigger")
+SETTINGS = ("alternatives", "fonts", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
+SETTINGS += ("resolv.conf", "ssl/certs")  # of /etc, where there are secrets, too
+GIVES_MEMORY_BACK = {  # a kernel ends chapter 1 with 120 MB less; the slowest cell takes 2 seconds longer
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
+}
+
+
+class CourseSpawner(SimpleLocalProcessSpawner):
+    """One server for each learner on this machine; no learner needs an account on it."""
+
+    tasks_limit = Integer(400, help="processes and threads of a learner").tag(config=True)
+    everybody = Float(0.85, help="share of the machine's memory for all learners").tag(config=True)
+    state_folder = Unicode(str(STATE), help="where the learners' folders are").tag(config=True)
+
+    @property
+    def learner(self) -> str:
+        """The name as a folder's."""
+        return safe_slug(self.user.name)
+
+    @default("home_dir")
+    def _default_home_dir(self):
+        return str(Path(self.state_folder) / "learners" / self.learner)
+
+    async def start(self):
+        """Start the server; what it logs is kept until the next start."""
+        home = Path(self.home_dir)
+        copies.give(COURSE, home)
+        self.cmd = [*(sandbox(home) if has_bubblewrap() else []), *SERVER]
+        with open(home.with_suffix(".log"), "wb") as log:
+            self.popen_kwargs = {"cwd": home, "stdout": log, "stderr": subprocess.STDOUT}
+            return await super().start()
+
+    def user_env(self, env):
+        """Add what a learner's processes find in their environment."""
+        threads = str(max(1, int(self.cpu_limit or os.cpu_count())))
+        settings = {"JUPYTER_CONFIG_PATH": str(COURSE / "binder"), "OMP_NUM_THREADS": threads}
+        return super().user_env(env) | GIVES_MEMORY_BACK | settings
+
+    def make_preexec_fn(self, name):
+        """Return what the new process does first: it keeps within the limits."""
+        everybody = limits.of_this_machine(self.everybody)
+        held = limits.Limits(self.mem_limit, self.cpu_limit, self.tasks_limit, everybody)
+        made = limits.groups(self.learner, held)
+
+        def confine():
+            limits.hold(made, held)
+            for end in (signal.SIGINT, signal.SIGTERM):  # for the server, which listens to it, not for bwrap
+                signal.signal(end, signal.SIG_IGN)
+
+        return confine
+
+    async def _signal(self, sig):
+        """Send a signal to the sandbox and the server in it; is one of them still there?"""
+        try:
+            os.killpg(self.pid, sig)
+        except ProcessLookupError:
+            return False
+        return True
+
+    async def stop(self, now=False):
+        """Stop the server, and forget its limits."""
+        await super().stop(now)
+        limits.remove(self.learner)
+
+
+@cache
+def has_bubblewrap() -> bool:
+    """Can bubblewrap be used here? Some systems have it and do not permit it."""
+    trial = ["bwrap", "--ro-bind", "/", "/", "--unshare-user", "--unshare-pid", "--proc", "/proc", "true"]
+    return shutil.which("bwrap") is not None and subprocess.run(trial, capture_output=True).returncode == 0
+
+
+def sandbox(home: Path) -> list[str]:
+    """Return the command that lets a server find the system, what chapters need, and its home.
+
+    Only its home can be changed. Nothing else of this machine is there: no other folders, no processes,
+    none of the system's secrets.
+    """
+    needed = [*SYSTEM, *(f"/etc/{name}" for name in SETTINGS), sys.base_prefix, sys.prefix]
+    command = ["bwrap", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+    for there in map(str, [*needed, COURSE / "helpers", COURSE / "binder"]):
+        command += ["--ro-bind-try", there, there]
+    command += ["--bind", str(home), str(home), "--chdir", str(home)]
+    return [*command, "--unshare-user", "--uid", LEARNER, "--gid", LEARNER, *APART, "--"]
