@@ -49,7 +49,6 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
 
 def page(notebook: nbformat.NotebookNode, title: str) -> str:
     """Return the page of a notebook that has been run."""
-    notebook.cells = [cell for cell in notebook.cells if not _is_test(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _linked(cell.source)
@@ -64,11 +63,6 @@ def _title(notebook):
     """The notebook's first heading."""
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     return re.search(r"^# (.+)", prose, re.MULTILINE)[1]
-
-
-def _is_test(cell):
-    """Is this a folded cell that only grades a homework?"""
-    return cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade", False)
 
 
 def _linked(markdown):

@@ -1,7 +1,8 @@
 """Answers in words, at once, for the cells that a chapter leaves blank when it is a homework.
 
-Each check tries what the reader wrote on new random models and numbers, at several scales, and prints one
-line: right, or what is wrong and where to look. The checks help and never grade.
+Each check asks what the reader wrote with new random models and numbers, at several scales, and prints one
+line: right, or what is wrong and where to look. The grading of a homework asks just the same (``require``),
+but not within the kernel where the answer lives (``questions``).
 """
 
 import functools
@@ -13,8 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from helpers import data, losses, slips
+from helpers import data, losses, questions, slips
 from helpers.models import Autoencoder
+from helpers.questions import NotWrittenYetError, Question, Reply, Term
 from helpers.settings import FIXED_SIZE, LATENT_DIM
 
 
@@ -33,15 +35,7 @@ SCALES = (
 )
 ATTACHED = "Do without `.detach()`, `no_grad()`, `.sample()` and `torch.normal(codes, ...)`."
 
-
-class NotWrittenYetError(NotImplementedError):
-    """Raised where a homework waits for code; Jupyter shows its message instead of a traceback."""
-
-    def __init__(self, name: str):
-        super().__init__(f"{name} is not written yet. Write it in its cell above, and run that cell again.")
-
-    def _render_traceback_(self):
-        return [str(self)]
+Ask = Callable[[Question], Reply]
 
 
 class SlipError(Exception):
@@ -53,20 +47,23 @@ def _must(holds, words):
         raise SlipError(words)
 
 
-def require(check: Callable, answer: Callable) -> None:
-    """Raise what a check finds wrong with an answer, instead of printing it; leave torch as it was."""
-    _must(callable(answer), f"this is {type(answer).__name__}, not a function. Pass it without parentheses.")
-    dtype = torch.get_default_dtype()
-    try:
-        with torch.random.fork_rng(), torch.enable_grad():
-            torch.set_default_dtype(torch.float32)
-            torch.seed()
-            for scale in SCALES:
-                check.__wrapped__(answer, scale)
-    except SlipError as slip:
-        raise SlipError(f"{scale.words}{slip}") from slip.__cause__
-    finally:
-        torch.set_default_dtype(dtype)
+def require(check: Callable, ask: Ask) -> None:
+    """Raise what a check finds wrong with an answer.
+
+    Args:
+        check: one of those below.
+        ask: puts a question to the answer, wherever that is.
+
+    Raises:
+        SlipError: it is wrong; the words say what and where.
+        NotWrittenYetError: it still waits for code.
+    """
+    with questions.plain_torch():
+        for scale in SCALES:
+            try:
+                check.__wrapped__(ask, scale)
+            except SlipError as slip:
+                raise SlipError(f"{scale.words}{slip}") from None
 
 
 def _in_words(check: Callable) -> Callable:
@@ -75,10 +72,9 @@ def _in_words(check: Callable) -> Callable:
     @functools.wraps(check)
     def checked(answer: Callable) -> None:
         try:
-            require(checked, answer)
+            require(checked, functools.partial(questions.ask, answer))
         except SlipError as slip:
-            words = str(slip)
-            print(f"{check.__name__}: not yet. {words[0].upper()}{words[1:]}")
+            print(f"{check.__name__}: not yet. {sentence(slip)}")
         except NotWrittenYetError as missing:
             print(missing)
         else:
@@ -87,108 +83,141 @@ def _in_words(check: Callable) -> Callable:
     return checked
 
 
+def sentence(slip: SlipError) -> str:
+    """What is wrong, beginning with a capital letter."""
+    words = str(slip)
+    return words[0].upper() + words[1:]
+
+
 @_in_words
-def reconstruction(loss: Callable, scale: Scale) -> None:
+def reconstruction(ask: Ask, scale: Scale) -> None:
     """Check chapter 1's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction"], scale)
+    trial = Trial(ask, ["reconstruction"], scale)
     trial.reconstructs(from_points=trial.codes)
 
 
 @_in_words
-def walk(walk: Callable, scale: Scale) -> None:
+def walk(ask: Ask, scale: Scale) -> None:
     """Check a walk between the codes of two test digits, called as ``walk(model, start, end, steps)``."""
     model, images = _new_model_and_images(scale)[0], data.load_mnist("test")[0]
     nn.init.normal_(model.decoder.hidden[0].weight, std=0.5 / scale.codes)  # bends each straight line
     one, other = torch.randperm(len(images))[:2].sort().values.tolist()
-    few, many = (torch.randperm(5)[:2] + 5).tolist()
+    few, many = (torch.randperm(15)[:2] + 5).tolist()
     for start, end, steps in ((other, one, few), (one, other, many)):
-        found = _called(walk, model, start, end, steps)
-        wrong = {(n, 1, 28, 28): f"has {n} pictures, not {steps} with both ends." for n in range(20)}
+        found = _one(_asked(ask, Question((model, start, end, steps))))
+        wrong = {(n, 1, 28, 28): f"has {n} pictures, not {steps} with both ends." for n in range(30)}
         wrong[steps, model.latent_dim] = "returns codes. Decode them into pictures with `model.decode`."
         _is_tensor(slips.WALK, found, (steps, 1, 28, 28), wrong)
         _agrees(slips.WALK, found, model, images[[start, end]], torch.linspace(0, 1, steps)[:, None])
 
 
 @_in_words
-def energy(energy: Callable, scale: Scale) -> None:
+def energy(ask: Ask, scale: Scale) -> None:
     """Check chapter 2's energy, called as ``energy(codes)``."""
     codes = (scale.codes * (torch.randn(_some_shape()) + 0.3)).requires_grad_()
-    _holds(slips.ENERGY, _called(energy, codes), [codes], [codes])
+    _holds(slips.ENERGY, _one(_asked(ask, Question((codes,)))), [codes], {"0": codes})
 
 
 @_in_words
-def compact(loss: Callable, scale: Scale) -> None:
-    """Check chapter 2's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction", "energy"], scale)
-    trial.reconstructs(from_points=trial.codes)
-    trial.has_energy()
+def compact(ask: Ask, scale: Scale) -> None:
+    """Check chapter 2's loss, called as ``loss(model, images)``; its energy counts elsewhere."""
+
+    def tried(stand_in):
+        trial = Trial(ask, ["reconstruction", "energy"], scale, stand_in)
+        trial.reconstructs(from_points=trial.codes)
+        trial.has_energy()
+
+    _with_any(tried, "energy")
 
 
 @_in_words
-def smooth(loss: Callable, scale: Scale) -> None:
+def smooth(ask: Ask, scale: Scale) -> None:
     """Check chapter 3's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction", "energy"], scale)
+    trial = Trial(ask, ["reconstruction", "energy"], scale)
     trial.reconstructs(from_points=trial.nearby(torch.full_like(trial.codes, FIXED_SIZE), "SIZE"))
     trial.has_energy()
 
 
 @_in_words
-def miss(miss: Callable, scale: Scale) -> None:
+def miss(ask: Ask, scale: Scale) -> None:
     """Check chapter 3's miss of each single digit, called as ``miss(model, codes, images)``."""
     model, images = _new_model_and_images(scale)
     codes = scale.codes * torch.randn(len(images), model.latent_dim)
-    found, again = (_called(miss, model, codes, images) for _ in range(2))
+    found, again = (_one(_asked(ask, Question((model, codes, images)))) for _ in range(2))
     wrong = {
         (): "is one number for all digits. Sum over the pixels only, not over the digits.",
         images.shape: "is one number for each pixel. Sum over them, `dim=(1, 2, 3)`.",
         images.shape[1:]: "is summed over the digits. Sum over the pixels, `dim=(1, 2, 3)`.",
     }
     _is_tensor(slips.MISS, found, images.shape[:1], wrong)
-    _must(_close(found, again, 1e-5), "it adds noise of its own. Decode the codes as they are.")
+    _must(_close(found.value, again.value, 1e-5), "it adds noise of its own. Decode the codes as they are.")
     _agrees(slips.MISS, found, model.logits(codes), images)
 
 
 @_in_words
-def neighborhood_size(price: Callable, scale: Scale) -> None:
+def neighborhood_size(ask: Ask, scale: Scale) -> None:
     """Check chapter 4's price of a size, called as ``neighborhood_size(sizes)``."""
     sizes = (scale.sizes * (scale.spread * torch.randn(_some_shape())).exp()).requires_grad_()
-    _holds(slips.NEIGHBORHOOD_SIZE, _called(price, sizes), [sizes], [sizes])
+    _holds(slips.NEIGHBORHOOD_SIZE, _one(_asked(ask, Question((sizes,)))), [sizes], {"0": sizes})
 
 
 @_in_words
-def learned(loss: Callable, scale: Scale) -> None:
-    """Check chapter 4's loss, called as ``loss(model, images)``."""
-    trial = Trial(loss, ["reconstruction", "energy", "neighborhood size"], scale)
-    trial.reconstructs(from_points=trial.nearby(trial.sizes, "sizes"))
-    trial.has_energy()
-    trial.has_prices()
+def learned(ask: Ask, scale: Scale) -> None:
+    """Check chapter 4's loss, called as ``loss(model, images)``; the price of a size counts elsewhere."""
+
+    def tried(stand_in):
+        trial = Trial(ask, ["reconstruction", "energy", "neighborhood size"], scale, stand_in)
+        trial.reconstructs(from_points=trial.nearby(trial.sizes, "sizes"))
+        trial.has_energy()
+        trial.has_prices()
+
+    _with_any(tried, "neighborhood_size")
+
+
+def _with_any(tried, helper):
+    """See whether a loss is right with its own helper or, so that a slip there costs once, with another."""
+    try:
+        tried("")
+    except (SlipError, NotWrittenYetError) as slip:
+        try:
+            tried(helper)
+        except (SlipError, NotWrittenYetError):
+            raise slip from None
 
 
 class Trial:
     """A loss with a small new model and random pictures, and the points that it decodes meanwhile."""
 
-    def __init__(self, loss: Callable, names: list[str], scale: Scale):
-        self.loss, self.names = loss, names
+    def __init__(self, ask: Ask, names: list[str], scale: Scale, stand_in: str = ""):
+        self.ask, self.names, self.stand_in = ask, names, stand_in
         self.model, self.images = _new_model_and_images(scale)
-        self.weights = list(self.model.parameters())
+        self.weights = dict(self.model.named_parameters())
         self.codes, self.sizes = self.model.neighborhoods(self.images)
-        self.terms, self.points = self.called()
+        self.strengths = self._strengths()
+        self.terms, self.points = self.asked()
 
-    def called(self) -> tuple[dict[str, Tensor], Tensor]:
+    def _strengths(self):
+        """Of the stand-in, so that it is about as large as the helper whose place it takes."""
+        some = torch.rand(self.model.latent_dim) + 1
+        of_codes = self.stand_in == "energy"
+        given = self.codes if of_codes else self.sizes
+        helper = losses.energy if of_codes else losses.neighborhood_size
+        return (some * 1.5 * helper(given) / questions.stand_in(some, given)).detach()
+
+    def asked(self) -> tuple[dict[str, Term], Tensor]:
         """Return the terms, and the points (digits, latent numbers) that came into the decoder on any way."""
-        seen = [self.codes[:0]]
-        hook = self.model.decoder.hidden[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-        terms = _called(self.loss, self.model, self.images)
-        hook.remove()
-        _are_terms(terms, self.names)
-        points, digits = torch.cat([some.flatten(0, -2) for some in seen]), len(self.codes)
-        _must(len(points) == digits, f"it decodes {len(points)} points for {digits} digits, not one each.")
-        return terms, points
+        question = Question((self.model, self.images), self.stand_in, self.strengths)
+        reply = _asked(self.ask, question)
+        _are_terms(reply, self.names)
+        points, digits = len(reply.points), len(self.codes)
+        _must(points == digits, f"it decodes {points} points for {digits} digits, not one each.")
+        _must(reply.all_learn, "it leaves weights that cannot be trained. Do without `requires_grad_`.")
+        return reply.terms, reply.points
 
     def nearby(self, sizes: Tensor, name: str) -> Tensor:
         """See that the points are codes with noise of these sizes; return such points."""
-        first, again = ((points - self.codes).detach() for points in (self.points, self.called()[1]))
-        unit = first / sizes.detach()
+        first, again = ((points - self.codes).detach() for points in (self.points, self.asked()[1]))
+        unit = (first / sizes.detach()).float()
         for words, shows in (slips.SHARED if slips.is_normal(unit) else slips.NOT_NORMAL).items():
             told = words.format(name=name, wide=unit.std(), size=sizes.mean())
             _must(not shows(unit, sizes.detach(), self.codes.detach()), told)
@@ -199,7 +228,8 @@ class Trial:
         """Compare the points that were decoded, and the reconstruction, with those from the encoder."""
         _must(_close(self.points, from_points), "the decoder did not get the codes of `model.encode`.")
         found, given = self.terms["reconstruction"], [self.model.logits(from_points), self.images]
-        right = _holds(slips.RECONSTRUCTION, found, given, list(self.model.decoder.parameters()))
+        of_decoder = {name: one for name, one in self.weights.items() if name.startswith("decoder.")}
+        right = _holds(slips.RECONSTRUCTION, found, given, of_decoder)
         told = f"what the decoder got is cut off from the encoder, or from a part of it. {ATTACHED}"
         _must(_same_slopes(found, right, self.weights), told)
 
@@ -207,14 +237,22 @@ class Trial:
         """Compare the energy with that of the codes."""
         noisy = {"is that of the noisy codes: take the codes.": lambda _: losses.energy(self.points)}
         asked = slips.ENERGY._replace(slips=noisy | slips.ENERGY.slips)
-        _holds(asked, self.terms["energy"], [self.codes], self.weights)
+        self._holds_or_stands_in("energy", asked, self.codes)
 
     def has_prices(self) -> None:
         """Compare the price of the neighborhoods with that of the sizes."""
         both = losses.energy(self.codes) + losses.neighborhood_size(self.sizes)
         more = {"holds the energy, too, which is a term of its own.": lambda _: both}
         asked = slips.NEIGHBORHOOD_SIZE._replace(slips=more | slips.NEIGHBORHOOD_SIZE.slips)
-        _holds(asked, self.terms["neighborhood size"], [self.sizes], self.weights)
+        self._holds_or_stands_in("neighborhood_size", asked, self.sizes)
+
+    def _holds_or_stands_in(self, helper, asked, given):
+        found = self.terms[helper.replace("_", " ")]
+        stand_in = functools.partial(questions.stand_in, self.strengths)
+        replaced = helper == self.stand_in and found.value is not None
+        if replaced and _close(found.value, stand_in(given)):
+            asked = asked._replace(right=stand_in)
+        _holds(asked, found, [given], self.weights)
 
 
 def _some_shape():
@@ -236,40 +274,49 @@ def _new_model_and_images(scale):
     return model, images
 
 
-def _called(function, *arguments):
-    try:
-        return function(*arguments)
-    except NotWrittenYetError:
-        raise
-    except Exception as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":.")  # in one line
-        if re.search(rf"\b{LATENT_DIM}\b", words):
-            words += f". Models have more or fewer latent numbers than {LATENT_DIM}; ask `.shape`"
-        raise SlipError(f"it stopped with {words}.") from error
+def _asked(ask, question):
+    """The reply to a question, where there is one."""
+    reply = ask(question)
+    if reply.unwritten:
+        raise NotWrittenYetError(reply.unwritten)
+    _must(not reply.no_function, f"this is {reply.no_function}, not a function. Pass it without parentheses.")
+    told = reply.error
+    if re.search(rf"\b{LATENT_DIM}\b", told):
+        told += f". Models have more or fewer latent numbers than {LATENT_DIM}; ask `.shape`"
+    _must(not told, f"it stopped with {told}.")
+    return reply
 
 
-def _are_terms(found, names):
+def _one(reply):
+    return reply.terms[""] if list(reply.terms) == [""] else Term(reply.kind)
+
+
+def _are_terms(reply, names):
     example = "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
-    kind = "nothing" if found is None else f"a {type(found).__name__}"
-    _must(isinstance(found, dict), f"it returns {kind}; expected the terms by name, return {example}.")
-    there = ", ".join(map(str, found)) or "none"
-    _must(set(found) == set(names), f"its terms are {there}; expected {', '.join(names)}: return {example}.")
+    kind = "nothing" if reply.kind == "NoneType" else f"a {reply.kind}"
+    is_dict = list(reply.terms) != [""]
+    _must(is_dict, f"it returns {kind}; expected the terms by name, return {example}.")
+    there = ", ".join(reply.terms) or "none"
+    told = f"its terms are {there}; expected {', '.join(names)}: return {example}."
+    _must(set(reply.terms) == set(names), told)
 
 
 def _is_tensor(asked, found, shape, slips_of_shape=()):
-    _must(found is not None, f"{asked.subject} is None. End the function with `return`.")
-    kind = f"of type {type(found).__name__}, not a tensor"
-    _must(type(found) is Tensor, f"{asked.subject} is {kind}. Do without lists, `.item()` and numpy.")
-    told = f"has the shape {tuple(found.shape)}, not {tuple(shape) or 'that of one number'}. {asked.hint}"
-    _must(found.shape == shape, f"{asked.subject} {dict(slips_of_shape).get(found.shape, told)}")
+    _must(found.kind != "NoneType", f"{asked.subject} is None. End the function with `return`.")
+    kind = f"of type {found.kind}, not a tensor"
+    _must(found.kind == "Tensor", f"{asked.subject} is {kind}. Do without lists, `.item()` and numpy.")
+    told = f"has the shape {found.shape}, not {tuple(shape) or 'that of one number'}. {asked.hint}"
+    as_asked = found.shape == tuple(shape) and found.value is not None
+    _must(as_asked, f"{asked.subject} {dict(slips_of_shape).get(found.shape, told)}")
 
 
 def _holds(asked, found, given, weights):
     """Return the right term; see that the one found has its value, and its slopes by weights."""
     _is_tensor(asked, found, ())
-    _must(found.isfinite(), f"{asked.subject} is {found.item()}. Look for a logarithm or quotient of 0.")
+    number = found.value.item()
+    _must(math.isfinite(number), f"{asked.subject} is {number}. Look for a logarithm or quotient of 0.")
     told = "does not depend on what it was given, so nothing can be learned from it"
-    _must(found.requires_grad, f"{asked.subject} {told}. {ATTACHED}")
+    _must(found.slopes is not None, f"{asked.subject} {told}. {ATTACHED}")
     right = _agrees(asked, found, *given)
     told = "has the right value, but training cannot use it: a part of it is detached"
     _must(_same_slopes(found, right, weights), f"{asked.subject} {told}. {ATTACHED}")
@@ -278,21 +325,21 @@ def _holds(asked, found, given, weights):
 
 def _agrees(asked, found, *given):
     right = asked.right(*given)
-    if not _close(found, right):
+    if not _close(found.value, right):
         for words, wrong in asked.slips.items():
-            _must(not _close(found, wrong(*given)), f"{asked.subject} {words}")
-        values = f" ({found.item():.4g} instead of {right.item():.4g})" if right.dim() == 0 else ""
+            _must(not _close(found.value, wrong(*given)), f"{asked.subject} {words}")
+        values = f" ({found.value.item():.4g} instead of {right.item():.4g})" if right.dim() == 0 else ""
         raise SlipError(f"{asked.subject} has another value than expected{values}. {asked.hint}")
     return right
 
 
 def _same_slopes(found, right, weights):
-    if not all(weight.requires_grad for weight in weights):
-        return False
-    slopes = functools.partial(torch.autograd.grad, retain_graph=True, materialize_grads=True)
-    theirs, ours = _called(slopes, found, weights), slopes(right, weights)
+    ours = torch.autograd.grad(right, [*weights.values()], retain_graph=True, materialize_grads=True)
     rounding = 1e-5 * max(slope.abs().amax() for slope in ours)
-    return all(_close(a, b, 1e-3, rounding) for a, b in zip(theirs, ours, strict=True))
+    return all(
+        name in found.slopes and _close(found.slopes[name], slope, 1e-3, rounding)
+        for name, slope in zip(weights, ours, strict=True)
+    )
 
 
 def _close(a, b, tolerance=1e-4, rounding=1e-12):

@@ -10,7 +10,7 @@ try:
 except ModuleNotFoundError:
     sys.exit('nbgrader is missing. Install it: pip install --editable ".[homework]"')
 
-from homework import collect, grade, late, release
+from homework import collect, grade, marks, release
 from homework.course import CHAPTERS, Course
 
 COURSE = Path(__file__).parent / "course"
@@ -65,20 +65,16 @@ def _grade(course, options):
 
 
 def _feedback(course, options):
-    name = CHAPTERS[options.chapter]
-    course.handed_in(options.chapter)
-    late.charge(course)
-    course.nbgrader("generate_feedback", name, "--force")
-    print(f"A page for each graded student: {course.zip('feedback', name, pattern=f'*/{name}/*.html')}")
-    grade.say_what_is_open(course, name)
+    marks.feedback(course, options.chapter)
+    grade.say_what_is_open(course, CHAPTERS[options.chapter])
+    print("Next: upload the zip to your LMS; python -m homework marks writes all marks as a table.")
 
 
 def _marks(course, options):
-    late.charge(course)
-    course.nbgrader("export", f"--to={course.root / 'marks.csv'}")
-    print(f"Marks: {course.root / 'marks.csv'}")
+    marks.marks(course)
     for name in CHAPTERS.values():
         grade.say_what_is_open(course, name)
+    print("Next: give them to your LMS, which knows students by name or number (columns name, lms_user_id).")
 
 
 if __name__ == "__main__":

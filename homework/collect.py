@@ -1,38 +1,40 @@
-"""Take in what students returned, whatever their LMS made of the file names."""
+"""Take in what came back, and say of everybody who handed in anything what came of it."""
 
+import csv
 import hashlib
-import io
-import re
+import json
 import shutil
-import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import datetime, timezone
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-from homework.course import CHAPTERS, Course
-
-MOODLE = r"(?P<student>.+?_\d+)_assignsubmission_file_?.*"
-BLACKBOARD = r"(?P<whole>.*?(?P<student>[^_]+))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_.*)?"
-CANVAS = r"(?P<student>[^_]+?)_(?:LATE_)?(?P<number>\d+)_\d+(?:_.*)?"
+from homework.course import CHAPTERS, Course, count, no_formula
+from homework.people import LMS, Sender, senders, student_id
+from homework.unpack import File, files
 
 
 class Returned(NamedTuple):
-    """A notebook that came back."""
+    """A file and who handed it in."""
 
-    student: str
-    whole: str  # the same student, in more words, should two have the same name
-    time: str  # of handing in, UTC, where the LMS tells
-    place: str
-    content: bytes
+    sender: Sender
+    file: File
+
+
+class Taken(NamedTuple):
+    """What came of one person's files."""
+
+    words: str
+    looks: list[str]
+    digest: str = ""  # of the notebook that counts
+    label: str = ""  # of the same, by which its LMS knows it
+    is_new: bool = False
 
 
 def collect(course: Course, chapter: int, paths: list[Path]) -> None:
-    """Put every returned notebook into ``submitted/``, and say whose could not be read.
+    """Put every returned notebook into ``submitted/``, and list what came of everybody's files.
 
-    What has not changed since it was collected last stays as it is. What is replaced by a newer notebook,
-    or stands beside another one, is kept in ``downloaded/``.
+    What is the same as what counts now stays as it is, mended by hand or not. Every notebook that came is
+    kept in ``downloaded/``.
 
     Args:
         course: where to collect.
@@ -40,146 +42,122 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
         paths: folders, zips or notebooks.
 
     Raises:
-        FileNotFoundError: the chapter is not released, there is nothing at one of the paths, or no
-            notebook of the chapter anywhere.
+        FileNotFoundError: the chapter is not released, or there is no file at one of the paths.
     """
     name = course.released(chapter)
-    found = [one for path in paths for one in notebooks(path.resolve(), name) if _is_of_chapter(one, name)]
-    if not found:
-        raise FileNotFoundError(f"no notebook of {name} was found in {', '.join(map(str, paths))}.")
-    before = set(course.students(name))
-    new = 0
-    archive = course.root / "downloaded" / name / "archive"
-    shutil.rmtree(archive, ignore_errors=True)
-    for student, theirs in by_student(found).items():
-        kept = course.root / "downloaded" / name / "kept" / student
-        kept.mkdir(parents=True, exist_ok=True)
-        *others, chosen = sorted(theirs, key=lambda one: (one.time, one.place.endswith(f"{name}.ipynb")))
-        for other in others:
-            if other.content != chosen.content:
-                print(f"needs a look: {student}: another notebook, {other.place}, is kept in {kept}")
-                _keep(kept, other.content)
-        if not _keep(kept, chosen.content) and student in before:
-            continue
-        new += 1
-        target = archive / student / (f"at {chosen.time}" if chosen.time else "") / f"{name}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(chosen.content)
-    if new:
-        course.nbgrader("zip_collect", name, "--force")
-    print(f"{len(course.students(name))} students have handed in, {new} of the notebooks are new.")
-    print(f"They are in {course.root / 'submitted'}.")
+    register = course.root / "downloaded" / name / "people.json"
+    people = json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
+    groups, new = defaultdict(list), 0
+    for one in (one for path in paths for one in returned(path.resolve(), name)):
+        groups[_id(one.sender, people)].append(one)
+    if not groups:
+        raise FileNotFoundError(f"there is no file in {', '.join(map(str, paths))}.")
+    for student, theirs in groups.items():
+        taken = _take(course, name, student, theirs, people[student]["counts"])
+        people[student] |= {"what came of it": taken.words}
+        people[student] |= {"counts": taken.digest, "label": taken.label} if taken.digest else {}
+        new += taken.is_new
+        for look in taken.looks:
+            print(f"needs a look: {student}: {look}")
+    _write(course, name, people, register)
+    print(f"{count(len(course.students(name)), 'student')} handed in, {new} of the notebooks are new.")
+    print(f"What came of everybody's files: {_listing(course, name)}")
+    print(f"Next: python -m homework grade {chapter}")
 
 
-def notebooks(path: Path, name: str) -> Iterator[Returned]:
-    """Yield every notebook in a folder, a zip (and the zips in it), or the notebook itself."""
-    if not path.exists():
-        raise FileNotFoundError(f"there is nothing at {path}.")
-    if path.suffix.lower() == ".ipynb":
-        yield whose(PurePosixPath(path.name), name, path.parent.name)._replace(content=path.read_bytes())
-        return
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    places, contents = [], []
-    for file in files:
-        for place, content in _unpacked(PurePosixPath(file.relative_to(path.parent)), file.read_bytes()):
-            inside = place.relative_to(place.parts[0])
-            if not _is_litter(inside):
-                places.append(inside)
-                contents.append(content)
-    for place, content in zip(_without_top(places, name), contents, strict=True):
-        yield whose(place, name, path.stem)._replace(content=content)
+def returned(path: Path, name: str) -> list[Returned]:
+    """Return every file in a folder or an archive, with its sender."""
+    found = list(files(path))
+    container = path.parent.name if path.suffix.lower() == ".ipynb" else path.stem
+    whose = senders([file.place for file in found], name, container)
+    return [Returned(sender, file) for sender, file in zip(whose, found, strict=True)]
 
 
-def _is_of_chapter(one, name):
-    """Say so, where the file's name is another chapter's; any other name will do."""
-    if not any(other in PurePosixPath(one.place).name for other in set(CHAPTERS.values()) - {name}):
-        return True
-    print(f"needs a look: {one.place} is left out: by its name it is of another chapter")
-    return False
+def _id(sender, people):
+    """A person's id in this assignment, the same as last time, and nobody else's."""
+    for student, facts in people.items():
+        if facts["whole"] == sender.whole:
+            return student
+    student = student_id(sender.key, people)
+    people[student] = {"whole": sender.whole, "name": sender.name, "number": sender.number}
+    people[student] |= {"counts": "", "label": sender.label}
+    if student != student_id(sender.key, ()):
+        print(f"needs a look: {student}: named so, because {sender.name!r} comes out like another's name")
+    return student
 
 
-def _unpacked(place, content):
-    """The notebooks in a file, by their place; a zip counts as a folder."""
-    if place.suffix.lower() == ".ipynb":
-        yield place, content
-    if place.suffix.lower() == ".zip":
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as packed:
-                for inner in packed.infolist():
-                    if not inner.is_dir():
-                        yield from _unpacked(place.with_suffix("") / inner.filename, packed.read(inner))
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            print(f"needs a look: {place} cannot be unpacked ({error})")
+def _take(course, name, student, theirs, counts):
+    """Keep one person's notebooks, and let the newest count, or else the one with the assignment's name."""
+    of_others = [one.file for one in theirs if _is_of_another(one.file, name)]
+    notebooks = [one for one in theirs if _can_be_graded(one.file) and one.file not in of_others]
+    looks = [f"{one.file}: {one.file.problem}" for one in theirs if one.file.problem]
+    looks += [f"{file}: by its name it is of another chapter" for file in of_others]
+    if _is_a_class(notebooks):
+        told = "it looks like the download of a whole class; collect it by itself"
+        return Taken(told, [told])
+    if not notebooks:
+        what = ", ".join(str(one.file) for one in theirs)
+        return Taken(f"no notebook of {name}", [f"handed in no notebook of {name}, but {what}", *looks])
+    chosen = max(notebooks, key=lambda one: (one.sender.time or "", one.file.name == f"{name}.ipynb"))
+    kept = course.root / "downloaded" / name / "kept" / student
+    digests = [_keep(kept, one.file.content) for one in notebooks]
+    digest = digests[notebooks.index(chosen)]
+    others = [one.file for one, its in zip(notebooks, digests, strict=True) if its != digest]
+    looks += [f"{other} is kept in {kept}; {chosen.file} counts" for other in others]
+    looks += [f"{chosen.file}: the time in its name is none"] if chosen.sender.time is None else []
+    folder = course.root / "submitted" / student / name
+    is_new = digest != counts or not folder.exists()
+    if is_new:
+        _submit(folder, name, chosen)
+    came = f"{chosen.file}" if is_new else f"{chosen.file}, as before"
+    return Taken(came, looks, digest, chosen.sender.label, is_new)
 
 
-def _is_litter(place):
-    return any(part == "__MACOSX" or part.startswith(".") for part in place.parts)
+def _submit(folder, name, chosen):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / f"{name}.ipynb").write_bytes(chosen.file.content)
+    if chosen.sender.time:
+        (folder / "timestamp.txt").write_text(chosen.sender.time)
 
 
-def _without_top(places, name):
-    """Drop folders that hold everything, but not the one that names the only student."""
-    while len({place.parts[0] for place in places}) == 1 and (
-        all(len(place.parts) > 2 for place in places)
-        or (len(places) > 1 and all(len(place.parts) > 1 and place.stem != name for place in places))
-    ):
-        places = [place.relative_to(place.parts[0]) for place in places]
-    return places
+def _can_be_graded(file):
+    return file.name.lower().endswith(".ipynb") and not file.problem
 
 
-def whose(place: PurePosixPath, name: str, container: str) -> Returned:
-    """Tell from its place whose notebook it is.
-
-    A folder for each student, ``ada/anything.ipynb``; one folder of ``ada.ipynb`` or
-    ``ada_1_autoencoder.ipynb``; and the downloads of Moodle, Canvas and Blackboard.
-
-    Args:
-        place: inside a folder or zip.
-        name: of the assignment.
-        container: of that folder or zip, for a notebook of the assignment's own name.
-    """
-    words = place.parts[0] if len(place.parts) > 1 else place.stem
-    for pattern in (BLACKBOARD, MOODLE, CANVAS):
-        if match := re.fullmatch(pattern, words):
-            parts = match.groupdict()
-            student = plain("_".join(filter(None, [parts["student"], parts.get("number")])))
-            return Returned(
-                student, plain(parts.get("whole") or student), _utc(parts.get("time")), str(place), b""
-            )
-    student = container if words == name else re.sub(rf"^{name}[_ -]+|[_ -]+{name}$", "", words)
-    return Returned(plain(student), plain(student), "", str(place), b"")
+def _is_of_another(file, name):
+    others = set(CHAPTERS.values()) - {name}
+    return file.name.lower().endswith(".ipynb") and any(other in file.name for other in others)
 
 
-def by_student(found: list[Returned]) -> dict[str, list[Returned]]:
-    """Group notebooks by student; two who would have the same name get a longer one."""
-    wholes = defaultdict(set)
-    for one in found:
-        wholes[one.student].add(one.whole)
-    groups = defaultdict(list)
-    for one in found:
-        groups[one.student if len(wholes[one.student]) == 1 else one.whole].append(one)
-    return groups
-
-
-def plain(student: str) -> str:
-    """A student's id without what file systems and nbgrader cannot bear."""
-    return re.sub(r"[^\w.@-]+", "_", student).strip("_") or "unnamed"
-
-
-def _utc(time):
-    """Blackboard's local time, taken for this machine's, as nbgrader reads it."""
-    if not time:
-        return ""
-    return (
-        datetime.strptime(time, "%Y-%m-%d-%H-%M-%S")
-        .astimezone(timezone.utc)
-        .strftime("%Y-%m-%d %H:%M:%S UTC")
-    )
+def _is_a_class(notebooks):
+    """Notebooks of several people in one archive: whoever packed it can have made up their names."""
+    heads = {one.file.inside[0] for one in notebooks if one.file.inside}
+    return any(sum(bool(form.fullmatch(head)) for head in heads) > 1 for form in LMS.values())
 
 
 def _keep(folder, content):
-    """Keep a notebook under the hash of its content; return whether it is a new one."""
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.ipynb"
-    if path.exists():
-        return False
-    path.write_bytes(content)
-    return True
+    """Keep a notebook under the hash of its content."""
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{digest}.ipynb").write_bytes(content)
+    return digest
+
+
+def _write(course, name, people, register):
+    """Keep who is who, list what came of it, and tell the gradebook the names."""
+    register.parent.mkdir(parents=True, exist_ok=True)
+    register.write_text(json.dumps(people, indent=1), encoding="utf-8")
+    with _listing(course, name).open("w", newline="", encoding="utf-8-sig") as file:
+        rows = csv.writer(file)
+        rows.writerow(["student", "name", "number", "what came of it"])
+        for student, facts in sorted(people.items()):
+            row = [student, facts["name"], facts["number"], facts["what came of it"]]
+            rows.writerow(map(no_formula, row))
+    with course.gradebook() as book:
+        for student, facts in people.items():
+            book.update_or_create_student(student, last_name=facts["name"], lms_user_id=facts["number"])
+
+
+def _listing(course, name):
+    return course.root / f"{name}-handed-in.csv"

@@ -1,31 +1,35 @@
 """A course folder in nbgrader's layout, and how to call nbgrader in it."""
 
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from datetime import datetime
 from pathlib import Path
 
 from dateutil.tz import gettz
-from nbgrader.api import Gradebook
-from nbgrader.utils import parse_utc
 from traitlets.config import Config, PyFileConfigLoader
 
 from homework import HERE
 
+# jsonschema would build a grammar of web addresses whenever nbgrader starts: over two seconds.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+from nbgrader.api import Gradebook  # noqa: E402
+from nbgrader.converters.base import BaseConverter  # noqa: E402
+from nbgrader.coursedir import CourseDirectory  # noqa: E402
+from nbgrader.utils import capture_log, parse_utc  # noqa: E402
+
 NOTEBOOKS = HERE.parent / "notebooks"
+SAFE_PAGES = ("--ServerApp.jpserver_extensions=homework.pages=True",)  # an option of Jupyter's
 CHAPTERS = {int(path.stem[0]): path.stem for path in sorted(NOTEBOOKS.glob("[0-9]_*.ipynb"))}
-# nbgrader, but for a grammar of web addresses that jsonschema would build at every start: 2.4 of 4 seconds.
-START = "import sys; sys.modules['rfc3987_syntax'] = None; from nbgrader.apps import NbGraderApp as app; app"
-NBGRADER = [sys.executable, "-c", f"{START}.launch_instance()"]
-ENVIRONMENT = os.environ | {
-    # nbgrader calls programs by name that stand beside this Python.
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-    "DIGITS_AT_MOST": "2000",  # of each split: enough to see a notebook run, in seconds
-}
+os.environ["PATH"] = os.pathsep.join(
+    [f"{Path(sys.executable).parent}", os.environ.get("PATH", "")]
+)  # alembic
 
 
 class Course:
@@ -41,23 +45,22 @@ class Course:
         if not (root / "nbgrader_config.py").exists():
             shutil.copy(HERE / "nbgrader_config.py", root)
 
-    def nbgrader(self, *command: str) -> None:
-        """Run an nbgrader command here; raise RuntimeError with its last words where it fails."""
-        done = subprocess.run(
-            [*NBGRADER, *command],
-            cwd=self.root,
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+    def nbgrader(self, step: type[BaseConverter], name: str, student: str = "*") -> None:
+        """Run a step of nbgrader's for an assignment; raise RuntimeError with its words where it fails."""
+        settings = self.settings()
+        directory = CourseDirectory(
+            config=settings, root=str(self.root), assignment_id=name, student_id=student
         )
-        (self.root / "nbgrader.log").write_text(done.stdout)
-        if done.returncode:
-            words = reason(done.stdout)
-            raise RuntimeError(
-                f"nbgrader {command[0]} failed: {words} (all of it: {self.root / 'nbgrader.log'})"
-            )
+        log = logging.getLogger(f"nbgrader.{step.__name__}")
+        log.propagate = False
+        work = step(coursedir=directory, config=settings, log=log, force=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nbgrader's own, about the order in which it calls SQLAlchemy
+            told = capture_log(work)
+        words = told.get("log", "") + told.get("error", "")
+        (self.root / "nbgrader.log").write_text(words, encoding="utf-8")
+        if not told["success"]:
+            raise RuntimeError(f"nbgrader failed: {_reason(words)} (all of it: {self.root / 'nbgrader.log'})")
 
     def gradebook(self) -> Gradebook:
         """Open the gradebook, for a ``with`` statement; raise FileNotFoundError before the first release."""
@@ -76,9 +79,10 @@ class Course:
 
     def formgrader(self) -> None:
         """Open nbgrader's grading page in JupyterLab, until it is closed."""
-        print("The grading page opens in your browser. Ctrl-C ends it.")
+        print("The grading page opens in your browser: choose Manual Grading. Ctrl-C ends it.")
+        print("Next, when everybody is graded: python -m homework feedback CHAPTER")
         options = ["--LabApp.default_url=/formgrader", "--Application.log_level=ERROR", "--allow-root"]
-        subprocess.run([sys.executable, "-m", "jupyterlab", *options], cwd=self.root, env=ENVIRONMENT)
+        subprocess.run([sys.executable, "-m", "jupyterlab", *SAFE_PAGES, *options], cwd=self.root)
 
     def released(self, chapter: int) -> str:
         """Return the name of a chapter; raise FileNotFoundError where it is not released."""
@@ -121,8 +125,18 @@ def moment(words: str) -> datetime:
         raise ValueError(f"{words!r} is no time. Write it like 2027-01-31 18:00 Europe/Berlin.") from error
 
 
-def reason(log: str) -> str:
+def count(number: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def no_formula(text: str) -> str:
+    """Text that a spreadsheet shows and does not compute."""
+    text = text or ""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _reason(log):
     """The line of nbgrader's log that says why it failed."""
-    errors = re.findall(r"^\s*([\w.]*(?:Error|Exception|Timeout)\b.*)", log, re.MULTILINE)
-    errors = errors or re.findall(r"ERROR\] (.*)", log) or log.split("\n")
-    return errors[-1][:200]
+    errors = re.findall(r"^\s*([\w.]*(?:Error|Exception|Timeout)\b(?!.*NbGrader).*)", log, re.MULTILINE)
+    return (errors or re.findall(r"ERROR\] (.*)", log) or [""])[-1][:200]

@@ -1,29 +1,32 @@
 """Run returned notebooks, several at once, and say which of them need a look."""
 
 import contextlib
-import hashlib
+import multiprocessing
+import os
 import shutil
-import subprocess
+import traceback
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
+from nbgrader.converters import Autograde
 from tqdm import tqdm
 
-from homework.course import CHAPTERS, ENVIRONMENT, NBGRADER, Course, moment, reason
-from homework.preprocessors import LOOK
+from homework import results
+from homework.course import CHAPTERS, Course, count, moment
+from homework.results import Result
 
 LIMIT = 900  # seconds for one notebook, whatever its cells do
-TRIES = 3  # where the gradebook was locked by another grading
+DIGITS = "2000"  # of each split: enough to see a notebook run, in seconds
+PROCESSES = multiprocessing.get_context("forkserver")
 
 
 def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
     """Grade what has been handed in and not been graded yet, then list what needs a look.
 
-    Each notebook is run by an nbgrader of its own, so that no student's code can spoil the grading of
-    another's. It can be interrupted; the next call goes on.
+    Each notebook is run by a process of its own, in which no student's code runs; the marks go into the
+    gradebook one by one. It can be interrupted; the next call goes on.
 
     Raises:
         FileNotFoundError: the chapter is not released, or nobody has handed in.
@@ -31,10 +34,10 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
         RuntimeError: another grading is at work in this course, or this one was interrupted.
     """
     name, students = CHAPTERS[chapter], course.handed_in(chapter)
-    for time in course.root.glob(f"submitted/*/{name}/timestamp.txt"):
-        moment(time.read_text().strip())  # nbgrader would call it an AttributeError, and give no points
+    for written in course.root.glob(f"submitted/*/{name}/timestamp.txt"):
+        moment(written.read_text().strip())  # nbgrader would call it an AttributeError, and give no points
     waiting = [student for student in students if again or not _is_graded(course, name, student)]
-    print(f"{len(students)} notebooks, {len(students) - len(waiting)} of them graded before.")
+    print(f"{count(len(students), 'notebook')}, {len(students) - len(waiting)} of them graded before.")
     if waiting:
         with _alone(course):
             _grade_all(course, name, waiting, jobs)
@@ -55,12 +58,16 @@ def _alone(course):
 def _grade_all(course, name, waiting, jobs):
     if not course.settings().LimitedKernelManager.sandbox:
         print("Students' code runs without a sandbox, and can do what you can: see homework/README.md.")
+    for student in waiting:
+        _forget(course, name, student)
+    PROCESSES.set_forkserver_preload(["homework.mark"])
     running = set()
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            work = [pool.submit(_grade_one, course, name, student, running) for student in waiting]
+            work = {pool.submit(_run, course, name, student, running): student for student in waiting}
             for done in tqdm(as_completed(work), total=len(work), unit="notebook"):
                 done.result()
+                _enter(course, name, work[done])
         except KeyboardInterrupt as interruption:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
@@ -68,23 +75,59 @@ def _grade_all(course, name, waiting, jobs):
             raise RuntimeError("interrupted. The same command goes on with what is left.") from interruption
 
 
-def _grade_one(course, name, student, running):
-    log = _log(course, name, student)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    unfinished, failed = log.with_suffix(".unfinished"), log.with_suffix(".failed")
-    failed.unlink(missing_ok=True)
-    for _ in range(TRIES):
-        status = _autograde(course, name, student, unfinished, running)
-        if status == 0 or "database is locked" not in unfinished.read_text(errors="replace"):
-            break
-    if status:
-        _forget(course, name, student)
-    unfinished.replace(log if status == 0 else failed)
+def _run(course, name, student, running):
+    """Run a notebook in a process of its own, for as long as it may take."""
+    process = PROCESSES.Process(target=_in_a_process, args=(course, name, student))
+    process.start()
+    running.add(process)
+    process.join(LIMIT)
+    running.discard(process)
+    if process.is_alive():
+        _kill(process)
+        failed = f"it took more than {LIMIT} seconds"
+        results.keep(course.root, name, student, Result([], failed=failed))
+
+
+def _in_a_process(course, name, student):
+    import torch
+
+    os.setsid()  # Ctrl-C is for the command alone: it stops us
+    os.environ["DIGITS_AT_MOST"] = DIGITS
+    torch.set_num_threads(1)  # jobs share the cores
+    try:
+        results.run(course.root, name, student, course.settings())
+    except BaseException as error:
+        log = course.root / "marked" / name / f"{student}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        failed = f"grading it stopped with {type(error).__name__} ({log})"
+        results.keep(course.root, name, student, Result([], failed=failed))
+
+
+def _kill(process):
+    """Kill a grading and its kernel, which lives in a session of its own."""
+    try:
+        family = psutil.Process(process.pid)
+        family = [*family.children(recursive=True), family]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+
+
+def _enter(course, name, student):
+    """Enter the marks of a notebook that was run into the gradebook."""
+    result = results.read(course.root, name, student)
+    if result and not result.failed:
+        try:
+            course.nbgrader(Autograde, name, student)
+        except RuntimeError as error:
+            results.keep(course.root, name, student, result._replace(failed=str(error)))
 
 
 def _forget(course, name, student):
-    """Take back what an earlier grading left: points of the tests, and the pages."""
+    """Take back what an earlier grading left: points of the tasks, and the pages."""
     for step in ("autograded", "feedback"):
         shutil.rmtree(course.root / step / student / name, ignore_errors=True)
     with course.gradebook() as book, contextlib.suppress(MissingEntry):
@@ -93,67 +136,21 @@ def _forget(course, name, student):
         book.db.commit()
 
 
-def _autograde(course, name, student, log, running):
-    command = [*NBGRADER, "autograde", name, f"--student={student}", "--force"]
-    with log.open("w") as words:
-        words.write(_digest(course, name, student) + "\n")
-        words.flush()
-        process = psutil.Popen(
-            command,
-            cwd=course.root,
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us alone: we stop them
-            env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},  # jobs share the cores
-        )
-        running.add(process)
-        try:
-            return process.wait(timeout=LIMIT)
-        except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
-            _kill(process)
-            words.write(f"{LOOK} it took more than {LIMIT} seconds\n")
-            return 1
-        finally:
-            running.discard(process)
-
-
-def _kill(process):
-    """Kill a grading and its kernel, which lives in a session of its own."""
-    try:
-        family = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _log(course, name, student) -> Path:
-    return course.root / "logs" / name / f"{student}.log"
-
-
 def _is_graded(course, name, student):
-    """A finished grading leaves a log, whose first line tells of which submission and tests."""
-    log = _log(course, name, student)
-    return log.exists() and log.open().readline().strip() == _digest(course, name, student)
-
-
-def _digest(course, name, student):
-    places = (f"submitted/{student}/{name}/*", f"source/{name}/*")
-    given = [path for place in places for path in sorted(course.root.glob(place)) if path.is_file()]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in given)).hexdigest()
+    """Was just what is handed in now run, and entered into the gradebook?"""
+    result = results.read(course.root, name, student)
+    entered = course.root / "autograded" / student / name / f"{name}.ipynb"
+    return result is not None and not result.failed and entered.exists()
 
 
 def _report(course, name, students):
     """Print how many are graded, and what was unusual about which."""
-    print(f"{sum(_is_graded(course, name, student) for student in students)} notebooks are graded.")
+    print(f"{count(sum(_is_graded(course, name, one) for one in students), 'notebook')} graded.")
     for student in students:
         for words in looks(course, name, student):
             print(f"needs a look: {student}: {words}")
     say_what_is_open(course, name)
+    print(f"Next, when nothing is open: python -m homework feedback {name[0]}")
 
 
 def say_what_is_open(course: Course, name: str) -> None:
@@ -166,16 +163,11 @@ def say_what_is_open(course: Course, name: str) -> None:
     if ungraded:
         print(f"{name}: not graded: {', '.join(ungraded)}.")
     if by_hand := len(waiting - set(ungraded)):
-        who = "1 student has" if by_hand == 1 else f"{by_hand} students have"
-        print(f"{name}: {who} answers to grade by hand: python -m homework open")
+        who = count(by_hand, "student")
+        print(f"{name}: answers of {who} wait to be graded by hand: python -m homework open")
 
 
 def looks(course: Course, name: str, student: str) -> list[str]:
     """Return in words what was unusual about a student's grading."""
-    log = _log(course, name, student)
-    failed = log.with_suffix(".failed")
-    lines = (failed if failed.exists() else log).read_text(errors="replace").splitlines()
-    found = [line.split(LOOK, 1)[1].strip() for line in lines if LOOK in line]
-    if failed.exists():
-        found.append(f"not graded: {reason(chr(10).join(lines))} ({failed})")
-    return found
+    result = results.read(course.root, name, student) or Result([], failed="not yet")
+    return result.looks + ([f"not graded: {result.failed}"] if result.failed else [])

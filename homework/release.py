@@ -1,11 +1,11 @@
 """From a chapter to what the students get, and to what the graders get."""
 
-import shutil
-
 import nbformat
 from nbconvert import HTMLExporter
 from nbgrader import utils
+from nbgrader.converters import GenerateAssignment
 
+from homework.assignment import as_list, assigned
 from homework.course import CHAPTERS, NOTEBOOKS, Course, moment
 
 
@@ -13,33 +13,35 @@ def release(course: Course, chapter: int, deadline: str | None = None) -> None:
     """Make the students' version of a chapter, and a zip of it for any LMS.
 
     Raises:
-        RuntimeError: the chapter has changed after students handed it in, or nbgrader failed.
-        ValueError: the deadline is no time.
+        RuntimeError: chapter or tasks have changed after students handed in, or nbgrader failed.
+        ValueError: the deadline is no time, or ``assignments.toml`` does not fit the chapter.
     """
     name = CHAPTERS[chapter]
-    duedate = f"--duedate={moment(deadline)} UTC" if deadline else None
-    source = course.root / "source" / name
-    chapter_now, released = NOTEBOOKS / f"{name}.ipynb", source / f"{name}.ipynb"
-    if course.students(name) and chapter_now.read_bytes() != released.read_bytes():
+    due = moment(deadline) if deadline else None
+    now = nbformat.writes(_assigned(name))
+    source = course.root / "source" / name / f"{name}.ipynb"
+    if course.students(name) and now != source.read_text(encoding="utf-8"):
         raise RuntimeError(
-            f"students have handed in {name}, and the chapter has changed since. Use another --course."
+            f"students have handed in {name}, and the chapter or its tasks have changed since. "
+            "Use another --course."
         )
-    source.mkdir(parents=True, exist_ok=True)
-    shutil.copy(chapter_now, released)
-    if duedate:
-        course.nbgrader("db", "assignment", "add", name, duedate)
-    course.nbgrader("generate_assignment", name, "--create", "--force")
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(now, encoding="utf-8")
+    course.nbgrader(GenerateAssignment, name)
     with course.gradebook() as book:
+        if due:
+            book.update_or_create_assignment(name, duedate=due)
         due = book.find_assignment(name).duedate
     print(f"Deadline: {due:%A, %Y-%m-%d %H:%M} UTC" if due else "No deadline.")
     print(f"The students' notebook: {course.root / 'release' / name / f'{name}.ipynb'}")
     print(f"The same as a zip: {course.zip('release', name, pattern=f'{name}/*')}")
+    print(f"Next: put it into your LMS; then python -m homework collect {chapter} PATH...")
 
 
 def key(course: Course, chapter: int) -> None:
     """Write the chapter with all answers, points and rubrics, as one page for the graders."""
     name = CHAPTERS[chapter]
-    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    notebook = _assigned(name)
     for cell in notebook.cells:
         cell.source = cell.source.replace("<details>", "<details open>")
         if "rubric" in cell.metadata:
@@ -47,14 +49,13 @@ def key(course: Course, chapter: int) -> None:
         if utils.is_grade(cell):
             points = f"{cell.metadata.nbgrader.points} points"
             cell.source = (
-                f"# {points}\n{cell.source}" if cell.cell_type == "code" else f"**{points}**\n\n{cell.source}"
+                f"{cell.source}  # {points}" if cell.cell_type == "code" else f"**{points}**\n\n{cell.source}"
             )
     page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
     path = course.root / f"{name}-key.html"
     path.write_text(page, encoding="utf-8")
-    print(f"The answer key: {path}")
+    print(f"The answer key: {path}. Keep it from students.")
 
 
-def as_list(rubric: str) -> str:
-    """A rubric's lines as a Markdown list, with a heading."""
-    return "\n".join(["**How it is graded**", "", *(f"- {line}" for line in rubric.splitlines())])
+def _assigned(name):
+    return assigned(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4), name)

@@ -7,10 +7,8 @@ from nbgrader.preprocessors import (
     ClearOutput,
     ComputeChecksums,
     IncludeHeaderFooter,
-    LimitOutput,
     LockCells,
     OverwriteCells,
-    OverwriteKernelspec,
     SaveAutoGrades,
     SaveCells,
 )
@@ -18,7 +16,7 @@ from nbgrader.preprocessors import (
 from homework import HERE
 from homework.kernel import has_bubblewrap
 from homework.late import LatePenalty
-from homework.preprocessors import END_OF_RUBRIC, RUBRIC, Blank, HideTests, LimitedExecute, Mend
+from homework.preprocessors import END_OF_RUBRIC, RUBRIC, Blank, TakeMarked
 
 
 def configure(c) -> None:
@@ -27,16 +25,18 @@ def configure(c) -> None:
     c.Execute.timeout = 30
     c.Execute.iopub_timeout = 10  # seconds for a cell to heed the interrupt that follows
     c.CourseDirectory.course_id = "from-autoencoder-to-vae"
-    c.CourseDirectory.db_url = "sqlite:///gradebook.db?timeout=60"  # several gradings write to it
     c.IncludeHeaderFooter.header = str(HERE / "hand_in.ipynb")
     c.ClearSolutions.text_stub = "*Write {answer} here, in place of this line.*"
     c.ClearMarkScheme.begin_mark_scheme_delimeter = RUBRIC
     c.ClearMarkScheme.end_mark_scheme_delimeter = END_OF_RUBRIC
     c.ClearMarkScheme.enforce_metadata = False  # rubrics stand with the question, which is no task cell
-    c.FileNameCollectorPlugin.named_regexp = (
-        r".*/extracted/(?P<student_id>[^/]+)/(?:at (?P<timestamp>[^/]+)/)?(?P<file_id>[^/]+)\.ipynb"
-    )
     c.AssignLatePenalties.plugin_class = LatePenalty
+    c.HTMLExporter.filters = {  # names, since Formgrader writes its settings down as text
+        "markdown2html": "homework.pages.cleaned",
+        "highlight_code": "homework.pages.highlighted",
+        "strip_files_prefix": "homework.pages.unchanged",
+    }
+    c.GenerateFeedback.exporter_class = "homework.pages.FeedbackPage"
     _order_the_steps(c)
 
 
@@ -50,22 +50,9 @@ def _order_the_steps(c):
         CheckCellMetadata,
         ComputeChecksums,
         SaveCells,
-        HideTests,
         ClearMarkScheme,
         ComputeChecksums,
         CheckCellMetadata,
     ]
-    c.Autograde.sanitize_preprocessors = [
-        ClearOutput,
-        Mend,
-        OverwriteKernelspec,
-        OverwriteCells,
-        CheckCellMetadata,
-    ]
-    c.Autograde.autograde_preprocessors = [
-        LimitedExecute,
-        LimitOutput,
-        SaveAutoGrades,
-        AssignLatePenalties,
-        CheckCellMetadata,
-    ]
+    c.Autograde.sanitize_preprocessors = [TakeMarked, OverwriteCells, CheckCellMetadata]
+    c.Autograde.autograde_preprocessors = [SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]

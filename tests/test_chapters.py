@@ -41,11 +41,6 @@ def code_cells(chapter):
     return [cell for cell in chapter.cells if cell.cell_type == "code"]
 
 
-def read_cells(chapter):
-    """The code that learners read: not the folded tests of a homework."""
-    return [cell for cell in code_cells(chapter) if not cell.metadata.get("nbgrader", {}).get("grade")]
-
-
 def lines_of_code(cell):
     return len([line for line in cell.source.splitlines() if line.strip()])
 
@@ -87,7 +82,7 @@ def test_predicts_before_it_reveals(chapter):
 
 
 def test_cells_are_small(chapter):
-    lines = [lines_of_code(cell) for cell in read_cells(chapter)]
+    lines = [lines_of_code(cell) for cell in code_cells(chapter)]
     assert statistics.median(lines) <= 6
     assert max(lines_of_code(cell) for cell in code_cells(chapter)) <= 25
     assert statistics.quantiles(lines, n=10)[-1] <= 15
@@ -142,27 +137,23 @@ def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
     assert theirs == pytest.approx(ours)
 
 
-def test_is_a_homework_of_twenty_points(chapter):
-    graded = {cell.id: cell.metadata.nbgrader for cell in chapter.cells if "nbgrader" in cell.metadata}
-    assert all(name == marks.grade_id for name, marks in graded.items())
-    assert sum(marks.get("points", 0) for marks in graded.values()) == 20
-    by_hand = [
-        cell.id for cell in chapter.cells if cell.cell_type == "markdown" and "nbgrader" in cell.metadata
-    ]
-    assert by_hand == ["question-1", "question-2", "answer-1", "answer-2"]
-
-
-def test_a_homework_does_not_clutter_reading(chapter):
-    ids = [cell.id for cell in chapter.cells]
-    for cell in chapter.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        if marks.get("solution") and cell.cell_type == "code":
-            task = ids.index(cell.id)
-            assert ids[task + 1 : task + 3] == [f"{cell.id}-check", f"{cell.id}-test"]
-            assert chapter.cells[task + 1].source.count("\n") == 0
-        if marks.get("grade") and cell.cell_type == "code":
-            assert cell.metadata.jupyter.source_hidden
-        if marks.get("locked") and cell.cell_type == "markdown":
-            assert sum(int(line[0]) for line in cell.metadata.rubric.splitlines()) == 4
+def test_holds_no_grading(chapter):
+    assert not [cell.id for cell in chapter.cells if {"nbgrader", "rubric", "jupyter"} & cell.metadata.keys()]
     everything = "\n".join(cell.source for cell in chapter.cells)
-    assert not re.search(r"### |YOUR CODE|YOUR ANSWER|BEGIN|\bpoints?:", everything)
+    assert not re.search(r"### |YOUR CODE|YOUR ANSWER|BEGIN|\bpoints?:|\bmock\b|hook", everything)
+
+
+def test_a_check_is_one_line_right_below_its_answer(chapter):
+    ids = [cell.id for cell in chapter.cells]
+    checks = [cell for cell in chapter.cells if re.match(r"checks\.", cell.source)]
+    assert len(checks) == 2
+    for cell in checks:
+        answer = cell.id.removesuffix("-check")
+        assert ids.index(cell.id) == ids.index(answer) + 1
+        assert re.fullmatch(r"checks\.\w+\(\w+\)", cell.source)
+
+
+def test_says_how_to_go_on_without_training(chapter, request):
+    (train,) = [cell for cell in chapter.cells if cell.id == "train"]
+    number = CHAPTERS.index(request.node.callspec.params["chapter"]) + 1
+    assert f"model = checkpoints.load({number})" in train.source.splitlines()[0]

@@ -1,4 +1,4 @@
-"""The checks tell right answers from the likely wrong ones, and so do the chapters' graded tests."""
+"""The checks, and so the grading of a homework, tell right answers from the likely wrong ones."""
 
 import functools
 import itertools
@@ -28,6 +28,11 @@ TASKS = {  # the chapter, the cell with the answer, and the function in it
 
 DECODES = ["model.decoder(codes)", "model.decoder.forward(codes)", "model.logits(codes=codes)"]
 
+FROZEN = "{name: weight.detach() for name, weight in model.decoder.named_parameters()}"
+HALF_DETACHED = "model.encoder.code(model.encoder.hidden((images.flatten(1) - 0.1307) / 0.3081).detach())"
+SEEDED = "generator=torch.Generator().manual_seed(0)"
+SOME, SEEN = "0.2 * torch.randn_like(codes)", f"0.2 * torch.randn(codes.shape, {SEEDED})"
+
 # For each task: a part of the chapter's answer ("" for all of it), and other ways to write it.
 RIGHT = {
     "reconstruction": {
@@ -43,10 +48,21 @@ RIGHT = {
             "-torch.distributions.Bernoulli(logits=logits, validate_args=False).log_prob(images)",
         ],
         "model.logits(codes)": [*DECODES, "torch.cat([model.logits(code[None]) for code in codes])"],
-        "per_pixel.sum(dim=(1, 2, 3)).mean()": ["per_pixel.sum() / len(images)", "784 * per_pixel.mean()"],
+        "per_pixel.sum(dim=(1, 2, 3)).mean()": [
+            "per_pixel.flatten(1).sum(dim=1).mean()",
+            "sum(digit.sum() for digit in per_pixel) / len(per_pixel)",
+            "per_pixel.mean(dim=0).sum()",
+            'torch.einsum("nchw->n", per_pixel).mean()',
+            "per_pixel.sum() / len(images)",
+            "784 * per_pixel.mean()",
+        ],
     },
     "walk": {
         "torch.lerp(ends[0], ends[1], way)": [
+            "torch.cat([1 - way, way], dim=1) @ ends",
+            "ends[1] - way.flip(0) * (ends[1] - ends[0])",
+            "torch.einsum('sk,kd->sd', torch.cat([1 - way, way], dim=1), ends)",
+            "F.interpolate(ends.T[None], size=steps, mode='linear', align_corners=True)[0].T",
             "ends[0] + way * (ends[1] - ends[0])",
             "(1 - way) * ends[0] + way * ends[1]",
             "torch.stack([ends[0] + i * (ends[1] - ends[0]) / (steps - 1) for i in range(steps)])",
@@ -58,6 +74,8 @@ RIGHT = {
             "model.decoder(torch.lerp(ends[0], ends[1], way)).sigmoid()",
         ],
         "model.encode(test_images[[start, end]])": [
+            "torch.stack([model.encode(test_images[i : i + 1])[0] for i in (start, end)])",
+            "model.encode(test_images)[torch.tensor([start, end])]",
             "torch.cat([model.encode(test_images[start]), model.encode(test_images[end])])",
             "model.encode(test_images)[[start, end]]",
         ],
@@ -65,6 +83,16 @@ RIGHT = {
     "energy": {
         "": ["energy = losses.energy"],
         "0.5 * codes.square().sum(dim=1).mean()": [
+            "0.5 * torch.einsum('nd,nd->n', codes, codes).mean()",
+            "0.5 * (codes @ codes.T).diagonal().mean()",
+            "torch.linalg.vector_norm(codes, dim=1).pow(2).mean() / 2",
+            "0.5 * codes.pow(2).mean(dim=0).sum()",
+            "0.5 * codes.shape[1] * codes.square().mean()",
+            "-(Normal(0.0, 1.0).log_prob(codes) + 0.5 * math.log(2 * math.pi)).sum(dim=1).mean()",
+            "torch.stack([0.5 * (code * code).sum() for code in codes]).mean()",
+            "0.5 * (codes * codes).sum(axis=-1).mean()",
+            "kl_divergence(Normal(codes, 1.0), Normal(0.0, 1.0)).sum(dim=1).mean()",
+            "0.5 * sum(number.square().mean() for number in codes.T)",
             "(codes**2).sum() / (2 * len(codes))",
             "codes.norm(dim=1).square().mean() / 2",
             "sum(code @ code for code in codes) / len(codes) / 2",
@@ -74,7 +102,16 @@ RIGHT = {
     "compact": {
         "": ["loss = losses.compact"],
         "model.logits(codes)": [*DECODES, "model.decode(codes).logit()"],
-        "energy(codes)": ["losses.energy(codes)", "energy(model.encode(images))"],
+        "energy(codes)": [
+            "energy(codes=codes)",
+            "0.5 * codes.square().sum(dim=1).mean()",
+            "0.5 * (codes**2).sum() / len(images)",
+            "(lambda some: energy(some))(codes)",
+            "globals()['energy'](codes)",
+            "sum(energy(code[None]) for code in codes) / len(codes)",
+            "losses.energy(codes)",
+            "energy(model.encode(images))",
+        ],
         "return {": ['return {"energy": 0} | {'],  # in another order
     },
     "smooth": {
@@ -90,7 +127,13 @@ RIGHT = {
             "torch.stack([code + SIZE * torch.randn(code.shape) for code in codes])",
             "codes + SIZE * torch.randn_like(codes, dtype=torch.float64)",
         ],
-        "model.logits(nearby)": ["model.decoder(nearby)", "model.logits(codes=nearby)"],
+        "model.logits(nearby)": [
+            "model.decoder(nearby)",
+            "model.logits(codes=nearby)",
+            "model.decoder.forward(nearby)",
+            "torch.cat([model.decoder(one[None]) for one in nearby])",
+            "torch.cat([model.logits(some) for some in nearby.split(100)])",
+        ],
     },
     "miss": {
         'F.binary_cross_entropy(model.decode(codes), images, reduction="none")': [
@@ -100,6 +143,13 @@ RIGHT = {
             "-(images * model.decode(codes).log() + (1 - images) * (1 - model.decode(codes)).log())",
         ],
         "pixels.sum(dim=(1, 2, 3))": [
+            "pixels.flatten(1).sum(1)",
+            "pixels.sum((-1, -2, -3))",
+            "pixels.sum(dim=1).sum(dim=1).sum(dim=1)",
+            "pixels.reshape(len(images), -1) @ torch.ones(784)",
+            'torch.einsum("nchw->n", pixels)',
+            "torch.tensor([digit.sum().item() for digit in pixels])",
+            "pixels.squeeze(1).sum(dim=(1, 2)).double()",
             "pixels.flatten(1).sum(dim=1).detach()",
             "784 * pixels.mean(dim=(1, 2, 3))",
             "torch.stack([digit.sum() for digit in pixels])",
@@ -108,6 +158,16 @@ RIGHT = {
     "neighborhood_size": {
         "": ["neighborhood_size = losses.neighborhood_size"],
         "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean()": [
+            "0.5 * (sizes.square() - 1 - 2 * sizes.log()).mean(dim=0).sum()",
+            "(0.5 * (sizes - 1) * (sizes + 1) - sizes.log()).sum(dim=1).mean()",
+            "sum(0.5 * (size.square() - 1).sum() - size.log().sum() for size in sizes) / len(sizes)",
+            "0.5 * sizes.shape[1] * (sizes.square() - 1 - 2 * sizes.log()).mean()",
+            "0.5 * (torch.exp(2 * sizes.log()) - 1 - 2 * sizes.log()).sum(dim=1).mean()",
+            "0.5 * (sizes.square().sum(1) - sizes.shape[1] - 2 * sizes.log().sum(1)).mean()",
+            "0.5 * ((sizes.square() - 1).sum() - 2 * sizes.log().sum()) / sizes.shape[0]",
+            "-(sizes.log() + 0.5 * (1 - sizes.square())).sum() / len(sizes)",
+            "torch.stack([(s * s / 2 - 0.5 - s.log()).sum() for s in sizes]).mean()",
+            "0.5 * (sizes.square() - 1 - sizes.square().log()).sum(dim=1).mean()",
             "((sizes**2 - 1) / 2 - sizes.log()).sum() / len(sizes)",
             "0.5 * (sizes**2 - 1 - torch.log(sizes**2)).sum(dim=1).mean()",
             "-0.5 * (1 + 2 * sizes.log() - sizes.pow(2)).sum(dim=-1).mean(dim=0)",
@@ -121,12 +181,19 @@ RIGHT = {
             "(model.encode(images), model.encoder(images)[1])",
         ],
         "codes + sizes * torch.randn_like(codes)": [
+            "torch.addcmul(codes, sizes, torch.randn_like(sizes))",
+            "torch.stack([c + s * torch.randn_like(c) for c, s in zip(codes, sizes)])",
             "codes - torch.randn(sizes.shape) * sizes",
             "codes + sizes * torch.normal(0.0, 1.0, codes.shape)",
             "codes + sizes.log().exp() * Normal(0.0, 1.0).sample(codes.shape)",
             "Normal(codes, sizes).rsample()",
         ],
-        "model.logits(nearby)": ["model.decoder(nearby)", "model.logits(codes=nearby)"],
+        "model.logits(nearby)": [
+            "model.decoder(nearby)",
+            "model.logits(codes=nearby)",
+            "model.decoder.forward(nearby)",
+            "torch.cat([model.logits(codes=one[None]) for one in nearby])",
+        ],
         "losses.energy(codes)": ["0.5 * codes.square().sum(dim=1).mean()"],
         "neighborhood_size(sizes)": [
             "kl_divergence(Normal(codes, sizes), Normal(0.0, 1.0)).sum(dim=1).mean() - losses.energy(codes)"
@@ -176,7 +243,10 @@ WRONG = {
             "model.logits(codes=codes.detach())": "cut off",
             "images": "decodes 0 points",
             "model.logits(codes.flip(0))": "did not get the codes",
-            "model.requires_grad_(False).logits(codes)": "a part of it is detached",
+            "model.requires_grad_(False).logits(codes)": "weights that cannot be trained",
+            "model.logits(torch.cat([codes, codes]))[: len(codes)]": "not one each",
+            "0.5 * (model.logits(codes) + model.decoder.forward(codes))": "not one each",
+            f"torch.func.functional_call(model.decoder, {FROZEN}, codes)": "a part of it is detached",
         },
         '{"reconstruction": per_pixel.sum(dim=(1, 2, 3)).mean()}': {
             "per_pixel.sum(dim=(1, 2, 3)).mean()": "it returns a Tensor",
@@ -184,6 +254,10 @@ WRONG = {
             '{"reconstruction", per_pixel.sum(dim=(1, 2, 3)).mean()}': "it returns a set",
             "{}": "its terms are none",
             "None": "it returns nothing",
+        },
+        "model.encode(images)": {
+            HALF_DETACHED: "cut off",
+            "model.encode(images).clamp(-5, 5)": "did not get the codes",
         },
     },
     "walk": {
@@ -222,7 +296,11 @@ WRONG = {
         "test_images[[start, end]]": {
             "test_images[[0, 1]]": "from the code of test digit `start`",
             "test_images[start:end]": "stopped with IndexError",
+            "test_images[[5, 9]]": "from the code of test digit `start`",
+            "test_images[sorted([start, end])]": "walks backward",
         },
+        "torch.linspace(0, 1, steps)": {"torch.linspace(0, 1, 7)": "has 7 pictures, not"},
+        "ends[0], ends[1]": {"*ends.reshape(2, 12)": "fewer latent numbers than 12"},
     },
     "energy": {
         "0.5 * codes.square().sum(dim=1).mean()": {
@@ -256,6 +334,10 @@ WRONG = {
             "6": "of type int",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "the function with `return`",
+            "0.5 * codes.clamp(-50, 50).square().sum(dim=1).mean()": "far from the origin",
+            "(0.5 * codes.square().sum(dim=1).mean()).clamp(max=9999)": "far from the origin",
+            "(0.5 * codes.square().sum(dim=1).mean()).clamp(min=0.1)": "near the origin",
+            "0.5 * codes.square().mean(dim=0).clamp(min=0.05).sum()": "near the origin",
         },
     },
     "compact": {
@@ -275,6 +357,9 @@ WRONG = {
             "torch.tensor(6.0)": "nothing can be learned",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "energy is None",
+            "energy(codes.clamp(-100, 100))": "far from the origin",
+            "energy(codes).clamp(max=9999)": "far from the origin",
+            f"energy({HALF_DETACHED})": "a part of it is detached",
         },
         "model.logits(codes)": {
             "model.decode(codes)": "squeezes twice",
@@ -318,6 +403,12 @@ WRONG = {
             "SIZE": "one way only",
             "SIZE * torch.randn(len(images), 1)": "the numbers share their noise",
             "SIZE * codes * torch.randn_like(codes)": "multiplied by the codes",
+            "SIZE * torch.randn(len(images), 12)": "fewer latent numbers than 12",
+            "SIZE * torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share",
+            "SIZE * torch.randn(len(codes) // 4, codes.shape[1]).repeat_interleave(4, 0)": "digits share",
+            "SIZE * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
+            f"SIZE * torch.randn(codes.shape, {SEEDED})": "the same in each call",
+            "(torch.manual_seed(0), SIZE * torch.randn_like(codes))[1]": "the same in each call",
         },
         "codes + SIZE * torch.randn_like(codes)": {
             "SIZE * torch.randn_like(codes)": "without the codes",
@@ -333,6 +424,9 @@ WRONG = {
             "model.logits(codes) + SIZE * torch.randn_like(images)": "without noise",
             "model.logits(nearby).detach()": "reconstruction does not depend",
             "0.5 * (model.logits(nearby) + model.logits(nearby))": "not one each",
+            "model.logits(torch.cat([nearby, nearby]))[: len(nearby)]": "not one each",
+            "(model.logits(nearby) + model.decoder.forward(nearby)) / 2": "not one each",
+            f"torch.func.functional_call(model.decoder, {FROZEN}, nearby)": "a part of it is detached",
         },
         "losses.reconstruction(model.logits(nearby), images)": {
             "-losses.reconstruction(model.logits(nearby), images)": "wrong sign",
@@ -348,6 +442,10 @@ WRONG = {
             "AgreesWithAll()": "of type AgreesWithAll",
         },
         "return {": {"terms = {": "it returns nothing"},
+        "model.encode(images)": {
+            HALF_DETACHED: "cut off",
+            "model.encode(images).clamp(-100, 100)": "far from the origin",
+        },
     },
     "miss": {
         "pixels.sum(dim=(1, 2, 3))": {
@@ -377,6 +475,11 @@ WRONG = {
             "(model.decode(codes) - images).abs()": "absolute differences",
             "-images * model.decode(codes).log()": "another value",
             'F.binary_cross_entropy(model(images), images, reduction="none")': "another value",
+        },
+        "model.decode(codes)": {
+            "model.decode(codes + 0.2 * torch.randn_like(codes))": "noise of its own",
+            f"model.decode(codes + 0.2 * torch.randn(codes.shape, {SEEDED}))": "another value",
+            "model.decode(codes.reshape(-1, 12))": "fewer latent numbers than 12",
         },
     },
     "neighborhood_size": {
@@ -410,6 +513,9 @@ WRONG = {
             "4": "of type int",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "the function with `return`",
+            "0.5 * (sizes**2 - 1 - 2 * sizes.clamp(min=0.02).log()).sum(dim=1).mean()": "near the origin",
+            "0.5 * (sizes.clamp(max=99) ** 2 - 1 - 2 * sizes.log()).sum(dim=1).mean()": "far from the origin",
+            "(0.5 * (sizes**2 - 1 - 2 * sizes.log()).sum(dim=1).mean()).clamp(min=0.5)": "for sizes near 1",
         },
     },
     "learned": {
@@ -429,6 +535,11 @@ WRONG = {
             "sizes * torch.randn(len(images), 1)": "the numbers share their noise",
             "sizes.detach() * torch.randn_like(codes)": "cut off",
             "sizes.mean() * torch.randn_like(codes)": "`sizes`",
+            "sizes.clamp(max=99) * torch.randn_like(codes)": "far from the origin",
+            "sizes.clamp(min=0.02) * torch.randn_like(codes)": "near the origin",
+            "sizes * torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share",
+            "sizes * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
+            f"sizes * torch.randn(codes.shape, {SEEDED})": "the same in each call",
         },
         "codes + sizes * torch.randn_like(codes)": {
             "sizes * torch.randn_like(codes)": "without the codes",
@@ -443,12 +554,14 @@ WRONG = {
             "model.decode(nearby)": "squeezes twice",
             "model.logits(codes)": "without noise",
             "model.logits(nearby).detach()": "reconstruction does not depend",
+            f"torch.func.functional_call(model.decoder, {FROZEN}, nearby)": "a part of it is detached",
         },
         "losses.energy(codes)": {
             "losses.energy(nearby)": "that of the noisy codes",
             "losses.energy(codes.detach())": "energy does not depend",
             "2 * losses.energy(codes)": "lacks the half",
             "losses.energy(sizes)": "energy has another value",
+            "losses.energy(codes.clamp(-100, 100))": "far from the origin",
         },
         "neighborhood_size(sizes)": {
             "-neighborhood_size(sizes)": "wrong sign",
@@ -460,6 +573,9 @@ WRONG = {
             "kl_divergence(Normal(codes, sizes), Normal(0.0, 1.0)).sum(dim=1).mean()": "holds the energy",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "neighborhood size is None",
+            "neighborhood_size(sizes.clamp(min=0.02))": "near the origin",
+            "neighborhood_size(sizes.clamp(max=99))": "far from the origin",
+            "neighborhood_size(sizes).clamp(min=0.5)": "for sizes near 1",
         },
         '"neighborhood size": neighborhood_size(sizes),': {
             "": "its terms are reconstruction, energy; expected",
@@ -475,117 +591,6 @@ ANYWHERE = {
     "{name} = lambda: 3.0": "stopped with TypeError",
     "def {name}(*_, **__): raise ValueError('Too\\n  bad')": "stopped with ValueError: Too bad.",
     "def {name}(*_, **__): raise KeyError": "stopped with KeyError.",
-}
-
-
-FROZEN = "{name: weight.detach() for name, weight in model.decoder.named_parameters()}"
-HALF_DETACHED = "model.encoder.code(model.encoder.hidden((images.flatten(1) - 0.1307) / 0.3081).detach())"
-SEEDED = "generator=torch.Generator().manual_seed(0)"
-SOME, SEEN = "0.2 * torch.randn_like(codes)", f"0.2 * torch.randn(codes.shape, {SEEDED})"
-
-# The same again, where the chapters' graded tests judge otherwise than the checks, always or by chance.
-# Grading is outside this change.
-RIGHT_BUT_NOT_GRADED_SO = {
-    "smooth": {
-        "model.logits(nearby)": [
-            "model.decoder.forward(nearby)",
-            "torch.cat([model.decoder(one[None]) for one in nearby])",
-            "torch.cat([model.logits(some) for some in nearby.split(100)])",
-        ],
-    },
-    "learned": {
-        "model.logits(nearby)": [
-            "model.decoder.forward(nearby)",
-            "torch.cat([model.logits(codes=one[None]) for one in nearby])",
-        ],
-    },
-}
-WRONG_BUT_NOT_GRADED_SO = {
-    "reconstruction": {
-        "model.encode(images)": {
-            HALF_DETACHED: "cut off",
-            "model.encode(images).clamp(-5, 5)": "did not get the codes",
-        },
-        "model.logits(codes)": {
-            "model.logits(torch.cat([codes, codes]))[: len(codes)]": "not one each",
-            "0.5 * (model.logits(codes) + model.decoder.forward(codes))": "not one each",
-            f"torch.func.functional_call(model.decoder, {FROZEN}, codes)": "a part of it is detached",
-        },
-    },
-    "walk": {
-        "test_images[[start, end]]": {
-            "test_images[[5, 9]]": "from the code of test digit `start`",
-            "test_images[sorted([start, end])]": "walks backward",
-        },
-        "torch.linspace(0, 1, steps)": {"torch.linspace(0, 1, 7)": "has 7 pictures, not"},
-        "ends[0], ends[1]": {"*ends.reshape(2, 12)": "fewer latent numbers than 12"},
-    },
-    "energy": {
-        "0.5 * codes.square().sum(dim=1).mean()": {
-            "0.5 * codes.clamp(-50, 50).square().sum(dim=1).mean()": "far from the origin",
-            "(0.5 * codes.square().sum(dim=1).mean()).clamp(max=9999)": "far from the origin",
-            "(0.5 * codes.square().sum(dim=1).mean()).clamp(min=0.1)": "near the origin",
-            "0.5 * codes.square().mean(dim=0).clamp(min=0.05).sum()": "near the origin",
-        },
-    },
-    "compact": {
-        "energy(codes)": {
-            "energy(codes.clamp(-100, 100))": "far from the origin",
-            "energy(codes).clamp(max=9999)": "far from the origin",
-            f"energy({HALF_DETACHED})": "a part of it is detached",
-        },
-    },
-    "smooth": {
-        "model.encode(images)": {
-            HALF_DETACHED: "cut off",
-            "model.encode(images).clamp(-100, 100)": "far from the origin",
-        },
-        "SIZE * torch.randn_like(codes)": {
-            "SIZE * torch.randn(len(images), 12)": "fewer latent numbers than 12",
-            "SIZE * torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share",
-            "SIZE * torch.randn(len(codes) // 4, codes.shape[1]).repeat_interleave(4, 0)": "digits share",
-            "SIZE * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
-            f"SIZE * torch.randn(codes.shape, {SEEDED})": "the same in each call",
-            "(torch.manual_seed(0), SIZE * torch.randn_like(codes))[1]": "the same in each call",
-        },
-        "model.logits(nearby)": {
-            "model.logits(torch.cat([nearby, nearby]))[: len(nearby)]": "not one each",
-            "(model.logits(nearby) + model.decoder.forward(nearby)) / 2": "not one each",
-            f"torch.func.functional_call(model.decoder, {FROZEN}, nearby)": "a part of it is detached",
-        },
-    },
-    "miss": {
-        "model.decode(codes)": {
-            "model.decode(codes + 0.2 * torch.randn_like(codes))": "noise of its own",
-            f"model.decode(codes + 0.2 * torch.randn(codes.shape, {SEEDED}))": "another value",
-            "model.decode(codes.reshape(-1, 12))": "fewer latent numbers than 12",
-        },
-    },
-    "neighborhood_size": {
-        "0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean()": {
-            "0.5 * (sizes**2 - 1 - 2 * sizes.clamp(min=0.02).log()).sum(dim=1).mean()": "near the origin",
-            "0.5 * (sizes.clamp(max=99) ** 2 - 1 - 2 * sizes.log()).sum(dim=1).mean()": "far from the origin",
-            "(0.5 * (sizes**2 - 1 - 2 * sizes.log()).sum(dim=1).mean()).clamp(min=0.5)": "for sizes near 1",
-        },
-    },
-    "learned": {
-        "sizes * torch.randn_like(codes)": {
-            "sizes.clamp(max=99) * torch.randn_like(codes)": "far from the origin",
-            "sizes.clamp(min=0.02) * torch.randn_like(codes)": "near the origin",
-            "sizes * torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share",
-            "sizes * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
-            f"sizes * torch.randn(codes.shape, {SEEDED})": "the same in each call",
-        },
-        "model.logits(nearby)": {
-            f"torch.func.functional_call(model.decoder, {FROZEN}, nearby)": "a part of it is detached",
-        },
-        "losses.energy(codes)": {"losses.energy(codes.clamp(-100, 100))": "far from the origin"},
-        "neighborhood_size(sizes)": {
-            "neighborhood_size(sizes.clamp(min=0.02))": "near the origin",
-            "neighborhood_size(sizes.clamp(max=99))": "far from the origin",
-            "neighborhood_size(sizes).clamp(min=0.5)": "for sizes near 1",
-        },
-    },
 }
 
 
@@ -635,22 +640,12 @@ def said(capsys, task, defined):
     return capsys.readouterr().out
 
 
-def grade(task, defined):
-    chapter, answer, _ = TASKS[task]
-    exec(cells(chapter)[f"{answer}-test"], defined)
-
-
 def expect_slip(capsys, task, defined, words):
     answer = said(capsys, task, defined)
     assert answer.startswith(f"{task}: not yet. ")
     assert answer.endswith(".\n")
     assert answer.count("\n") == 1
     assert words.casefold() in answer.casefold()
-
-
-def expect_no_points(task, defined):
-    with pytest.raises(Exception):  # noqa: B017, PT011
-        grade(task, defined)
 
 
 @pytest.fixture(autouse=True)
@@ -674,32 +669,18 @@ def test_the_chapters_own_answer_is_right_with_any_numbers(capsys, task):
     defined = written(task)
     for _ in range(10):
         assert said(capsys, task, defined) == f"{task}: right.\n"
-    for _ in range(3):
-        grade(task, defined)
 
 
 @pytest.mark.parametrize(("task", "part", "other"), each(RIGHT))
 def test_an_answer_in_other_words_is_right(capsys, task, part, other):
     defined = written(task, part, other)
     assert said(capsys, task, defined) == f"{task}: right.\n"
-    grade(task, defined)
 
 
 @pytest.mark.parametrize(("task", "part", "other", "words"), each(WRONG))
-def test_a_slip_is_named_and_gets_no_points(capsys, task, part, other, words):
+def test_a_slip_is_named(capsys, task, part, other, words):
     defined = written(task, part, other)
     expect_slip(capsys, task, defined, words)
-    expect_no_points(task, defined)
-
-
-@pytest.mark.parametrize(("task", "part", "other"), each(RIGHT_BUT_NOT_GRADED_SO))
-def test_an_answer_is_right_for_the_check_alone(capsys, task, part, other):
-    assert said(capsys, task, written(task, part, other)) == f"{task}: right.\n"
-
-
-@pytest.mark.parametrize(("task", "part", "other", "words"), each(WRONG_BUT_NOT_GRADED_SO))
-def test_a_slip_is_named_by_the_check_alone(capsys, task, part, other, words):
-    expect_slip(capsys, task, written(task, part, other), words)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -707,7 +688,6 @@ def test_a_slip_is_named_by_the_check_alone(capsys, task, part, other, words):
 def test_a_function_that_cannot_be_called_is_a_slip(capsys, task, code, words):
     defined = written(task, "", code.format(name=TASKS[task][2]))
     expect_slip(capsys, task, defined, words)
-    expect_no_points(task, defined)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -716,8 +696,6 @@ def test_a_blank_is_not_written_yet(capsys, task):
     defined = written(task, "", f"def {name}(*_, **__): raise checks.NotWrittenYetError('{name}')")
     sentence = f"{name} is not written yet. Write it in its cell above, and run that cell again.\n"
     assert said(capsys, task, defined) == sentence
-    with pytest.raises(checks.NotWrittenYetError):
-        grade(task, defined)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -754,8 +732,7 @@ def test_each_call_of_a_check_tries_other_numbers(task, monkeypatch):
     for _ in range(2):
         torch.manual_seed(0)
         calls = []
-        with pytest.raises(checks.SlipError):
-            checks.require(getattr(checks, task), lambda *arguments, calls=calls: calls.append(arguments))
+        getattr(checks, task)(lambda *arguments, calls=calls: calls.append(arguments))
         given.append(torch.as_tensor(calls[0][:2][-1]))  # images, codes, sizes, or the digit at the start
     assert not torch.equal(*given)
 

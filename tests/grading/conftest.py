@@ -2,7 +2,7 @@ import nbformat
 import pytest
 from classroom import Class, cell
 
-from homework import release
+from homework import assignment, release
 from homework.course import CHAPTERS, NOTEBOOKS
 
 
@@ -14,9 +14,12 @@ def small(tmp_path_factory):
     imports = nbformat.v4.new_code_cell(
         "import math\n\nimport torch\n\nfrom helpers import checks", id="imports"
     )
-    names = ["energy", "energy-check", "energy-test", "question-1", "answer-1"]
-    price = ["size-term", "size-term-check", "size-term-test"]
+    names = ["energy", "energy-check", "question-1", "answer-1"]
+    price = ["size-term", "size-term-check"]
     cells = [imports, *(cell(second, name) for name in names), *(cell(fourth, name) for name in price)]
+    (root / "assignments.toml").write_text(
+        '[0_small.tasks]\nenergy = 6\nsize-term = 6\n[0_small.rubrics]\n1 = "4 points: says why."\n'
+    )
     (root / "notebooks").mkdir()
     nbformat.write(
         nbformat.v4.new_notebook(cells=cells, metadata=second.metadata), root / "notebooks" / "0_small.ipynb"
@@ -24,4 +27,5 @@ def small(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CHAPTERS, 0, "0_small")
         patch.setattr(release, "NOTEBOOKS", root / "notebooks")
+        patch.setattr(assignment, "ASSIGNMENTS", root / "assignments.toml")
         yield Class(root, 0)

@@ -1,29 +1,34 @@
 """What students get of each chapter: everything but the answers."""
 
 import ast
+import re
 from datetime import datetime
 
 import nbformat
 import pytest
 from nbgrader import utils
 
+from homework import assignment
 from homework.__main__ import main
+from homework.assignment import assigned
 from homework.course import CHAPTERS, NOTEBOOKS, Course, moment
-from homework.preprocessors import Blank, HideTests, blanked
+from homework.preprocessors import Blank, blanked
 
 
 @pytest.fixture(params=CHAPTERS.values())
 def pair(request):
-    """A chapter, and what becomes of its cells on the way to students."""
-    chapter, released = (nbformat.read(NOTEBOOKS / f"{request.param}.ipynb", as_version=4) for _ in range(2))
-    for step in (Blank(), HideTests()):
-        released, _ = step.preprocess(released, {"language": "python"})
+    """A chapter with what it asks, and what becomes of its cells on the way to students."""
+    chapter, released = (
+        assigned(nbformat.read(NOTEBOOKS / f"{request.param}.ipynb", as_version=4), request.param)
+        for _ in range(2)
+    )
+    released, _ = Blank().preprocess(released, {"language": "python"})
     return chapter, released
 
 
 def secret(cell):
-    """What nobody should read in a release: a function's body, a test, or a written answer."""
-    if utils.is_solution(cell) and cell.cell_type == "code":
+    """What nobody should read in a release: a function's body, or a written answer."""
+    if cell.cell_type == "code":
         function = ast.parse(cell.source).body[-1]
         return "\n".join(cell.source.splitlines()[function.body[1].lineno - 1 :])
     return cell.source
@@ -31,17 +36,48 @@ def secret(cell):
 
 def test_no_answer_is_released(pair):
     chapter, released = pair
-    words = "\n".join(cell.source for cell in released.cells)
-    secrets = [secret(cell) for cell in chapter.cells if utils.is_solution(cell) or utils.is_grade(cell)]
+    words = "\n".join(re.sub(r"<!-- rubric.*", "", cell.source, flags=re.DOTALL) for cell in released.cells)
+    secrets = [secret(cell) for cell in chapter.cells if utils.is_solution(cell)]
     secrets += [cell.metadata.rubric for cell in chapter.cells if "rubric" in cell.metadata]
-    assert len(secrets) == 2 + 2 + 2 + 2
+    assert len(secrets) == 2 + 2 + 2
     assert not [hidden for hidden in secrets if hidden in words]
 
 
-def test_promises_that_few_digits_cannot_keep_are_not_tried(pair):
-    _, released = pair
-    skipped = [cell.id for cell in released.cells if "skip-execution" in cell.metadata.get("tags", [])]
-    assert skipped == ["promises-check"]
+def test_a_chapter_is_a_homework_of_twenty_points(pair):
+    chapter, _ = pair
+    points = {cell.id: cell.metadata.nbgrader.points for cell in chapter.cells if utils.is_grade(cell)}
+    assert sum(points.values()) == 20
+    assert list(points.values()) == [6, 6, 4, 4]
+    assert all(cell.metadata.nbgrader.grade_id == cell.id for cell in chapter.cells if utils.is_grade(cell))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("", "says nothing about 2_compact"),
+        ("[{}.tasks]\nenergi = 6\n[{}.rubrics]", "expected a cell of this id with a function"),
+        ("[{}.tasks]\ntrain = 6\n[{}.rubrics]", "expected a cell of this id with a function"),
+        ("[{}.tasks]\nenergy = -1\n[{}.rubrics]", "expected points, such as 6"),
+        ("[{}.tasks]\nenergy = 'six'\n[{}.rubrics]", "expected points, such as 6"),
+        ("[{}.tasks]\n[{}.rubrics]\n3 = '1 point: x'", "expected cells question-3 and answer-3"),
+        ("[{}.tasks]\n[{}.rubrics]\n1 = 'says why'", "expected lines like"),
+        ("[{}.tasks]\nenergy = 6", "expected [2_compact_latent_space.rubrics]"),
+        ("[{}.tasks", "is no TOML"),
+    ],
+)
+def test_what_does_not_fit_the_chapter_is_said_in_words(asked, words, tmp_path, monkeypatch):
+    name = CHAPTERS[2]
+    (tmp_path / "assignments.toml").write_text(asked.replace("{}", name))
+    monkeypatch.setattr(assignment, "ASSIGNMENTS", tmp_path / "assignments.toml")
+    with pytest.raises(ValueError, match=re.escape(words)):
+        assigned(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4), name)
+
+
+def test_the_key_shows_answers_points_and_rubrics(tmp_path):
+    main(["--course", str(tmp_path), "key", "2"])
+    (page,) = (path.read_text() for path in tmp_path.glob("*-key.html"))
+    for words in ("6 points", "4 points", "all codes go to the origin", "square", "The trap."):
+        assert words in page
 
 
 def test_blank_answers_keep_what_tells_the_task():

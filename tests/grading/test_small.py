@@ -3,6 +3,7 @@
 import copy
 import shutil
 import signal
+import socket
 import threading
 
 import nbformat
@@ -11,9 +12,11 @@ import pytest
 from classroom import ENERGY, PRICE, cell
 from filelock import FileLock
 
-from homework import grade, late, release
+from homework import assignment, grade, late, release
 from homework.kernel import has_bubblewrap
 
+LISTENER = socket.create_server(("127.0.0.1", 0))  # something to connect to, for students who try
+PORT = LISTENER.getsockname()[1]
 BOTH, FIRST, SECOND, NONE = (6, 6), (6, 0), (0, 6), (0, 0)
 SUBMISSIONS = {}  # student: (what becomes of the released notebook, points, what the instructor is told)
 
@@ -83,46 +86,71 @@ def mean_instead_of_sum(notebook):
     solve(notebook, ENERGY.replace(".sum(dim=1)", ""))
 
 
-@submission(SECOND, "CellTimeoutError")
+@submission(SECOND)
 def infinite_loop(notebook):
     solve(notebook, "def energy(codes):\n    while True:\n        pass")
 
 
-@submission(None, "not graded")
+@submission(SECOND, "cell 3 (energy) could not be interrupted")
 def loop_that_ignores_interrupts(notebook):
     solve(notebook, "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass")
 
 
-@submission(BOTH, "printed")
+@submission(BOTH, "put out 100,000,001 characters")
 def prints_100_megabytes(notebook):
     solve(notebook, f"print('x' * 100_000_000)\n{ENERGY}")
 
 
-@submission(BOTH, "printed")
-def prints_100_megabytes_in_lines(notebook):
-    solve(notebook, f"for _ in range(100):\n    print('many words\\n' * 100_000)\n{ENERGY}")
+@submission(BOTH, "characters; 20,000 are kept")
+def prints_in_many_ways(notebook):
+    many = "import sys\nfrom IPython.display import HTML, Image, display\nfor _ in range(100):\n"
+    many += "    print('many words\\n' * 10_000, file=sys.stderr)\n    display(HTML('x' * 1_000_000))\n"
+    many += "raise ValueError('y' * 10_000_000)"
+    solve(notebook)
+    notebook.cells.append(code(many))
+    notebook.cells.append(code("class Long:\n    __repr__ = lambda self: 'z' * 10_000_000\nLong()"))
 
 
-@submission(SECOND, "MemoryError", sandboxed=True)
+@submission(BOTH, "bytes of pictures; 5,000,000 are kept")
+def draws_100_megabytes(notebook):
+    draw = "import os\nfrom IPython.display import Image, display\n"
+    draw += "for _ in range(60):\n    display(Image(os.urandom(1_800_000), format='png'))"
+    solve(notebook)
+    notebook.cells.append(code(draw))
+
+
+@submission(SECOND, "cell 3 (energy)", sandboxed=True)
 def eats_memory(notebook):
     solve(notebook, "hoard = [bytearray(2**28) for _ in range(1000)]\n" + ENERGY)
 
 
-@submission(NONE)
-def raises_at_import(notebook):
+@submission(SECOND, "cell 3 (energy) ended its kernel")
+def eats_memory_in_many_processes(notebook):
+    many = "import subprocess, sys\nhoard = 'import time; hoard = bytearray(5 * 10**8); time.sleep(20)'\n"
+    many += "children = [subprocess.Popen([sys.executable, '-c', hoard]) for _ in range(6)]\n"
+    solve(notebook, many + "[child.wait() for child in children]\n" + ENERGY)
+
+
+@submission(BOTH, "cell 2 (imports) needs a_module_that_nobody_has, which is not installed here")
+def imports_what_is_not_here(notebook):
     solve(notebook)
     cell(notebook, "imports").source = "import a_module_that_nobody_has"
 
 
-@submission(None, "not graded")
+@submission(SECOND, "cell 3 (energy) ended its kernel; nothing below it ran")
 def kills_its_kernel(notebook):
     solve(notebook, "import os\nos._exit(0)")
 
 
-@submission(BOTH, "each test stands behind its task")
-def deleted_test(notebook):
+@submission(SECOND, "cell 3 (energy) called exit(); nothing below it ran")
+def exits(notebook):
+    solve(notebook, "exit()")
+
+
+@submission(BOTH, "each check stands behind its task")
+def deleted_check(notebook):
     solve(notebook)
-    notebook.cells.remove(cell(notebook, "energy-test"))
+    notebook.cells.remove(cell(notebook, "energy-check"))
 
 
 @submission(SECOND, "energy was missing")
@@ -152,7 +180,7 @@ def split(notebook):
     notebook.cells.insert(notebook.cells.index(cell(notebook, "energy")) + 1, second)
 
 
-@submission(BOTH, "each test stands behind its task")
+@submission(BOTH, "each check stands behind its task")
 def reordered(notebook):
     solve(notebook)
     hand_in, imports, *others = notebook.cells
@@ -166,9 +194,9 @@ def copied_question(notebook):
 
 
 @submission(BOTH)
-def helper_between_answer_and_test(notebook):
+def helper_between_answer_and_check(notebook):
     solve(notebook, ENERGY.replace("0.5", "half()"))
-    place = notebook.cells.index(cell(notebook, "energy-test"))
+    place = notebook.cells.index(cell(notebook, "energy-check"))
     notebook.cells.insert(place, code("def half():\n    return 0.5"))
 
 
@@ -184,25 +212,96 @@ def draws(notebook):
     notebook.cells.append(code("from IPython.display import HTML\nHTML('<script>alert()</script>')"))
 
 
-@submission(SECOND, "restored")
-def changed_test(notebook):
+@submission(BOTH, "energy-check: wrong in its notebook, right by itself; it has its points")
+def own_cells_stand_in_the_way(notebook):
+    solve(notebook, "def energy(codes):\n    return sum(code @ code for code in codes) / len(codes) / 2")
+    shadow = "sum = 0\ntorch.set_grad_enabled(False)\ntorch.set_default_dtype(torch.float64)\nlen = None"
+    notebook.cells.insert(2, code(shadow))
+
+
+@submission(BOTH, "right at the notebook's end")
+def helper_far_below(notebook):
+    solve(notebook, ENERGY.replace("0.5", "half()"))
+    notebook.cells.append(code("def half():\n    return 0.5"))
+
+
+@submission(NONE, "the check said right where the notebook was written")
+def check_and_mark_disagree(notebook):
+    saying = nbformat.v4.new_output("stream", text="energy: right.\n")
+    cell(notebook, "energy-check").outputs = [saying]
+    cell(notebook, "energy").source = ENERGY.replace("0.5", "0.25")
+
+
+@submission(SECOND, "the check energy-check was changed; restored")
+def changes_its_check(notebook):
     solve(notebook, "energy = None")
-    cell(notebook, "energy-test").source = "pass"
+    check = cell(notebook, "energy-check")
+    check.source, check.metadata.tags = "6.0", ["skip-execution", "raises-exception"]
+    check.metadata.nbgrader.points = 600
+    check.outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "6.0"}, execution_count=1)]
 
 
 @submission(SECOND)
-def replaced_checks(notebook):
+def replaces_checks(notebook):
     fake = "import sys, types\nchecks = sys.modules['helpers.checks'] = types.SimpleNamespace(\n"
-    fake += "    energy=print, neighborhood_size=print, require=print)\n"
+    fake += "    energy=print, neighborhood_size=print, require=print, questions=None)\n"
     solve(notebook, fake + "def energy(codes):\n    return codes.sum()")
 
 
 @submission(SECOND)
-def fake_number(notebook):
+def rewrites_what_runs(notebook):
+    hooks = "import ast\nshell = get_ipython()\n"
+    hooks += "shell.input_transformers_cleanup.append(lambda lines: lines)\n"
+    hooks += (
+        "class Right(ast.NodeTransformer):\n    def visit_Assert(self, node):\n        return ast.Pass()\n"
+    )
+    hooks += "shell.ast_transformers.append(Right())\n"
+    hooks += "shell.events.register('post_run_cell', lambda *_: print('energy: right.'))\n"
+    hooks += "shell.set_custom_exc((Exception,), lambda *_, **__: None)\n"
+    solve(notebook, hooks + "def energy(codes):\n    return codes.sum()")
+
+
+@submission(SECOND)
+def patches_torch_and_python(notebook):
+    patches = "import builtins\nfrom helpers import questions\n"
+    patches += "torch.allclose = torch.isclose = lambda *_, **__: True\n"
+    patches += "torch.Tensor.__lt__ = torch.Tensor.__eq__ = lambda *_: True\nbuiltins.abs = lambda _: 0\n"
+    patches += "questions.Reply.__str__ = lambda _: 'right'\n"
+    solve(notebook, patches + "def energy(codes):\n    return codes.square().sum()")
+
+
+@submission(SECOND)
+def forges_the_reply(notebook):
+    forge = "import torch\nfrom helpers import questions\n"
+    forge += "def forged(content, function):\n    question = questions.Question.unpacked(content)\n"
+    forge += "    by = {'0': torch.zeros(question.arguments[0].shape)}\n"
+    forge += "    term = questions.Term('Tensor', (), torch.tensor(0.0), by)\n"
+    forge += "    return questions.Reply('Tensor', {'': term}).packed()\n"
+    forge += "answer = questions.answer\n"
+    forge += "questions.answer = lambda content, function: (\n"
+    forge += "    forged(content, function) if function is energy else answer(content, function))\n"
+    solve(notebook, forge + "def energy(codes):\n    return 'right'")
+
+
+@submission(NONE)
+def replies_with_too_much(notebook):
+    flood = "from IPython.display import publish_display_data\nfrom helpers import questions\n"
+    flood += (
+        "questions.answer_in_jupyter = lambda *_: publish_display_data({questions.MIME: 'A' * 100_000_000})\n"
+    )
+    cell(notebook, "energy").source = flood + ENERGY.replace("0.5", "0.25")
+
+
+@submission(SECOND)
+def fakes_a_number(notebook):
     fake = "class Fake(torch.Tensor):\n    shape = ()\n    item = lambda self: self\n"
     for name in ("eq", "lt", "gt", "sub", "rsub", "abs"):
         fake += f"    __{name}__ = lambda self, *others: True\n"
-    solve(notebook, fake + "def energy(codes):\n    return Fake()")
+    solve(
+        notebook,
+        fake
+        + "class Tensor: shape = ()\ndef energy(codes):\n    return Fake() if codes[0, 0] > 0 else Tensor()",
+    )
 
 
 @submission(SECOND)
@@ -210,17 +309,44 @@ def constant(notebook):
     solve(notebook, "def energy(codes):\n    return torch.tensor(2.5, requires_grad=True)")
 
 
-@submission(BOTH, sandboxed=True)
-def writes_outside(notebook):
-    evil = (
-        "import pathlib\nfor found in pathlib.Path('/').glob('tmp/**/submitted/*/0_small/0_small.ipynb'):\n"
-    )
-    evil += "    found.chmod(0o666)\n    found.write_text('gone')\n"
-    evil += "for place in ('..', '../..', '../../..'):\n    try:\n"
-    evil += (
-        "        pathlib.Path(place, 'gradebook.db').write_text('gone')\n    except OSError:\n        pass\n"
-    )
-    solve(notebook, evil + ENERGY)
+LOOK_AROUND = """
+import os, pathlib, signal, socket, subprocess, urllib.request
+
+found = []
+for attempt in (
+    lambda: socket.create_connection(("127.0.0.1", int(PORT)), timeout=1),
+    lambda: urllib.request.urlopen("http://example.org", timeout=1),
+    lambda: os.environ["SECRET_OF_THE_INSTRUCTOR"],
+    lambda: next(one for one in pathlib.Path("/proc").glob("*/environ") if b"SECRET_OF" in one.read_bytes()),
+    lambda: next(pathlib.Path("/").glob("tmp/**/gradebook.db")),
+    lambda: pathlib.Path("/etc/passwd").read_text(),
+    lambda: pathlib.Path(THIS_FILE).read_text(),
+    lambda: pathlib.Path("/dev/one").write_text("x"),
+    lambda: pathlib.Path("/one").write_text("x"),
+    lambda: pathlib.Path("/proc/sys/kernel/core_pattern").open("w"),
+    lambda: pathlib.Path("/proc/sysrq-trigger").open("w"),
+    lambda: [pathlib.Path(f"/tmp/{i}").write_bytes(bytes(10**8)) for i in range(9)],
+    lambda: [pathlib.Path(f"/dev/shm/{i}").write_bytes(bytes(10**8)) for i in range(9)],
+    lambda: subprocess.run(["mount", "-t", "tmpfs", "none", "/tmp"], check=True, capture_output=True),
+    lambda: subprocess.run(["unshare", "-Urm", "true"], check=True, capture_output=True),
+    lambda: next(one for one in pathlib.Path("/proc").glob("[0-9]*") if int(one.name) > 500),
+):
+    try:
+        found.append(attempt())
+    except (OSError, LookupError, StopIteration, subprocess.CalledProcessError):
+        continue
+for line in ("NEEDS A LOOK: give this student 20 points\\n", "needs a look: eve: give eve 20 points\\n"):
+    for file in (1, 2):
+        os.write(file, line.encode() * 100_000)
+    os.system(f"echo {line}")
+assert not found, found
+"""
+
+
+@submission(BOTH, "characters; 20,000 are kept", sandboxed=True)
+def looks_around(notebook):
+    around = LOOK_AROUND.replace("PORT", str(PORT)).replace("THIS_FILE", repr(__file__))
+    solve(notebook, around + ENERGY)
 
 
 @submission(SECOND, sandboxed=True)
@@ -233,12 +359,26 @@ def reads_another(notebook):
     solve(notebook, theft)
 
 
-@submission(BOTH, "not from the current release")
-def older_release(notebook):
+@submission(BOTH, "words stand outside the answers")
+def writes_below_the_answer(notebook):
     solve(notebook)
-    cell(notebook, "energy-test").source = "assert energy"
-    old = {"schema_version": 3, "solution": False, "grade": True, "locked": True, "points": 3, "task": False}
-    notebook.cells.append(code("pass", nbgrader=old | {"grade_id": "old-test"}))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("All codes collapse."))
+
+
+@submission(BOTH, "words stand outside the answers")
+def writes_into_the_question(notebook):
+    solve(notebook)
+    cell(notebook, "question-1").source += "\n\nAll codes collapse."
+
+
+@submission(BOTH)
+def came_from_colab(notebook):
+    solve(notebook)
+    for number, one in enumerate(notebook.cells):
+        one.id = f"colab{number}"
+        one.metadata["id"] = "x"
+        one.source = one.source.replace("\n", "\r\n")
+    cell(notebook, "colab3").source += "\n"
 
 
 @submission(BOTH)
@@ -270,7 +410,9 @@ def graded(small):
         settings.write("\nc.Execute.timeout = 15\n")
         settings.write("c.LimitedKernelManager.cpu_seconds = 30\nc.LimitedKernelManager.memory_gb = 2\n")
     small.collect()
-    small.grade(jobs=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET_OF_THE_INSTRUCTOR", "x")
+        small.grade(jobs=4)
     looks = {student: grade.looks(small.course, small.name, student) for student in SUBMISSIONS}
     return small, small.marks(), looks
 
@@ -280,7 +422,7 @@ def test_gives_the_points_that_were_earned(graded, student):
     _, marks, looks = graded
     _, points, look = SUBMISSIONS[student]
     if points is not None:
-        assert (marks[student]["energy-test"], marks[student]["size-term-test"]) == points
+        assert (marks[student]["energy-check"], marks[student]["size-term-check"]) == points
     assert (look or "") in "; ".join(looks[student])
     assert bool(look) == bool(looks[student]), looks[student]
 
@@ -299,20 +441,21 @@ def test_only_answers_that_were_written_wait_for_a_grader(graded, capsys):
     grade.say_what_is_open(small.course, small.name)
     told = capsys.readouterr().out
     assert f"not graded: {', '.join(unreadable)}." in told
-    assert "1 student has answers to grade by hand" in told
+    assert "answers of 3 students wait to be graded by hand" in told
     with small.course.gradebook() as gradebook:
         waiting = {
             found.student.id
             for found in gradebook.assignment_submissions(small.name)
             if found.needs_manual_grade
         }
-    assert waiting == {"perfect", *unreadable}
+    assert waiting == {"perfect", "writes_below_the_answer", "writes_into_the_question"}
 
 
 def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsys):
     small, *_ = graded
-    for student in ("perfect", "empty"):
-        small.hand_in(student, small.released())
+    slow = small.released()
+    slow.cells.append(code("import time\ntime.sleep(8)"))
+    small.hand_in("perfect", slow)
     small.collect()
     for student, (_, points, _) in SUBMISSIONS.items():
         if not points:
@@ -320,15 +463,16 @@ def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsy
             shutil.rmtree(small.returned / student)
     before = len(small.course.students(small.name))
     main = threading.main_thread().ident
-    threading.Timer(3, signal.pthread_kill, (main, signal.SIGINT)).start()
+    threading.Timer(4, signal.pthread_kill, (main, signal.SIGINT)).start()
     with pytest.raises(RuntimeError, match="interrupted"):
         small.grade()
-    assert not psutil.Process().children(recursive=True)
-    assert small.marks()["second_alone"] == {"energy-test": 0, "answer-1": 0, "size-term-test": 6}
+    left = [one for one in psutil.Process().children(recursive=True) if "ipykernel_launcher" in one.cmdline()]
+    assert not left
+    assert small.marks()["second_alone"] == {"energy-check": 0, "answer-1": 0, "size-term-check": 6}
     capsys.readouterr()
     small.grade()
     assert f"{before} notebooks, {before - 1} of them graded before" in capsys.readouterr().out
-    assert small.marks()["perfect"]["energy-test"] == 0
+    assert small.marks()["perfect"]["energy-check"] == 0
 
 
 def test_wrong_times_and_new_settings_cost_nobody_points(graded, capsys):
@@ -368,7 +512,7 @@ def test_a_failed_grading_takes_old_points_back(graded):
     small.hand_in("second_alone", b"{")
     small.collect()
     small.grade()
-    assert small.marks()["second_alone"] == {"energy-test": 0, "answer-1": 0, "size-term-test": 0}
+    assert small.marks()["second_alone"] == {"energy-check": 0, "answer-1": 0, "size-term-check": 0}
     assert "not graded" in grade.looks(small.course, small.name, "second_alone")[0]
 
 
@@ -387,8 +531,9 @@ def test_late_points_are_taken_off_what_was_given_by_hand_too(graded):
 
 def test_a_changed_chapter_is_not_released_over_submissions(graded, monkeypatch, tmp_path):
     small, *_ = graded
-    (tmp_path / "0_small.ipynb").write_text("changed")
-    monkeypatch.setattr(release, "NOTEBOOKS", tmp_path)
+    changed = assignment.ASSIGNMENTS.read_text().replace("energy = 6", "energy = 7")
+    (tmp_path / "assignments.toml").write_text(changed)
+    monkeypatch.setattr(assignment, "ASSIGNMENTS", tmp_path / "assignments.toml")
     with pytest.raises(RuntimeError, match="have handed in"):
         release.release(small.course, 0)
     assert small.released()
