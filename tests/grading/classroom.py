@@ -7,6 +7,9 @@ ENERGY = "def energy(codes):\n    return 0.5 * codes.square().sum(dim=1).mean()"
 PRICE = (
     "def neighborhood_size(sizes):\n    return 0.5 * (sizes.square() - 1 - 2 * sizes.log()).sum(dim=1).mean()"
 )
+WALK = """def walk(model, start, end, steps=12):
+    first, last = model.encode(test_images[[start, end]])
+    return model.decode(torch.stack([first + i / (steps - 1) * (last - first) for i in range(steps)]))"""
 
 
 class Class:

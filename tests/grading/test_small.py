@@ -9,7 +9,7 @@ import threading
 import nbformat
 import psutil
 import pytest
-from classroom import ENERGY, PRICE, cell
+from classroom import ENERGY, PRICE, WALK, cell
 from filelock import FileLock
 
 from homework import assignment, grade, late, release
@@ -53,6 +53,7 @@ def code(source, **metadata):
 @submission(BOTH)
 def perfect(notebook):
     solve(notebook)
+    cell(notebook, "walk").source = WALK
     cell(notebook, "answer-1").source = "All codes collapse, because the springs win."
 
 
@@ -427,6 +428,11 @@ def test_gives_the_points_that_were_earned(graded, student):
     assert bool(look) == bool(looks[student]), looks[student]
 
 
+def test_a_task_about_digits_is_asked_with_the_digits_of_its_kernel(graded):
+    _, marks, _ = graded
+    assert marks["perfect"]["walk-check"] == 6
+
+
 def test_loses_no_submission(graded):
     small, *_ = graded
     for student in SUBMISSIONS:
@@ -468,7 +474,12 @@ def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsy
         small.grade()
     left = [one for one in psutil.Process().children(recursive=True) if "ipykernel_launcher" in one.cmdline()]
     assert not left
-    assert small.marks()["second_alone"] == {"energy-check": 0, "answer-1": 0, "size-term-check": 6}
+    assert small.marks()["second_alone"] == {
+        "energy-check": 0,
+        "answer-1": 0,
+        "size-term-check": 6,
+        "walk-check": 0,
+    }
     capsys.readouterr()
     small.grade()
     assert f"{before} notebooks, {before - 1} of them graded before" in capsys.readouterr().out
@@ -512,7 +523,12 @@ def test_a_failed_grading_takes_old_points_back(graded):
     small.hand_in("second_alone", b"{")
     small.collect()
     small.grade()
-    assert small.marks()["second_alone"] == {"energy-check": 0, "answer-1": 0, "size-term-check": 0}
+    assert small.marks()["second_alone"] == {
+        "energy-check": 0,
+        "answer-1": 0,
+        "size-term-check": 0,
+        "walk-check": 0,
+    }
     assert "not graded" in grade.looks(small.course, small.name, "second_alone")[0]
 
 
