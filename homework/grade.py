@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import shutil
+import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -97,6 +98,7 @@ def _in_a_process(course, name, student):
     os.environ["DIGITS_AT_MOST"] = str(DIGITS)  # in the kernel, and
     data.LIMIT = DIGITS  # here, where questions name digits of the kernel's
     torch.set_num_threads(1)  # jobs share the cores
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # helpers speak to readers of a notebook
     try:
         results.run(course.root, name, student, course.settings())
     except BaseException as error:

@@ -33,58 +33,9 @@ from homework.mend import is_picture
 
 MOST_SECONDS, MOST_PICTURES = 5, 30_000_000  # processor time, and letters of base64, for one page
 
-TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "li",
-        "mark",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "u",
-        "ul",
-        "var",
-    ]
-)
+FORMATS = """a abbr b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li
+mark ol p pre q s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var"""
+TAGS = frozenset(FORMATS.split())
 WORDS, SIZE, ALIGN = r"[^\0]*", r"\d{1,4}%?", r"text-align: ?(left|right|center);?"
 ATTRIBUTES = {  # what their values may be
     # A web address, of a name with dots: not of this machine, on which Jupyter obeys its own addresses.
