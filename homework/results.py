@@ -88,4 +88,6 @@ def _notebook(path):
         cells = [cell for cell in notebook.cells if isinstance(cell.source, str) and cell.cell_type]
     except Exception as error:  # whatever came back
         raise ValueError(f"it is no notebook that Jupyter can read ({type(error).__name__})") from error
-    return nbformat.v4.new_notebook(cells=cells)
+    return nbformat.from_dict(
+        {"cells": cells}
+    )  # unlike new_notebook it takes any id and tag; mend drops them

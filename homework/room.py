@@ -23,6 +23,7 @@ PICTURE = re.compile(
 )
 PROMISES = "promises-check"  # the cell that the few digits of a grading would fail
 ASK = "__import__('helpers.questions', fromlist=['']).answer_in_jupyter({content!r}, {name!r})"
+MOST_IN_ALL = 10  # times as much as of a cell is kept of a notebook
 PATIENCE = 3  # cells that take too long, before the rest is not tried
 MISSING = re.compile(r"No module named '([\w.]{1,50})'")
 
@@ -72,7 +73,7 @@ class Room(Execute):
         self.shutdown_kernel, self.store_widget_state = "immediate", False
         self.verdicts, self.looks = {}, []
         self.ended, self.late = False, 0
-        self.put_out, self.reply, self.ends = Counter(), None, False
+        self.put_out, self.kept, self.reply, self.ends = Counter(), Counter(), None, False
 
     def preprocess(self, nb, resources=None, km=None):
         """Run the notebook, and ask each answer where its check stands.
@@ -195,8 +196,11 @@ class Room(Execute):
 
     def _text(self, text, index):
         text, before = str(text), self.put_out[index, "characters"]
+        room = min(self.max_characters - before, MOST_IN_ALL * self.max_characters - self.kept["characters"])
+        kept = text[: max(0, room)]
         self.put_out[index, "characters"] += len(text)
-        return text[: max(0, self.max_characters - before)]
+        self.kept["characters"] += len(kept)
+        return kept
 
     def _data(self, data, index):
         """Text, and a picture in the first form in which it is one."""
@@ -210,6 +214,8 @@ class Room(Execute):
             if is_picture(framed[1] if framed else content) and (framed or kind != "text/html"):
                 before = self.put_out[index, "bytes of pictures"]
                 self.put_out[index, "bytes of pictures"] += len(content)
-                if before + len(content) <= self.max_pictures:
+                in_all = self.kept["pictures"] + len(content) <= MOST_IN_ALL * self.max_pictures
+                if before + len(content) <= self.max_pictures and in_all:
+                    self.kept["pictures"] += len(content)
                     return kept | {kind: content}
         return kept
