@@ -33,6 +33,8 @@ from homework.mend import is_picture
 
 MOST_SECONDS, MOST_PICTURES = 5, 30_000_000  # processor time, and letters of base64, for one page
 
+AGAIN = 0.1  # seconds of processor time after which an alarm rings again
+
 FORMATS = """a abbr b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li
 mark ol p pre q s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var"""
 TAGS = frozenset(FORMATS.split())
@@ -122,10 +124,14 @@ class _Alarm:
             return
         signal.signal(signal.SIGVTALRM, self._ring)  # for good: nothing else uses it, and a late one is none
         self.is_set = True
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        # Again and again, since one that rings inside a destructor is lost.
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, AGAIN)
         try:
-            yield
-        finally:
+            try:
+                yield
+            finally:
+                self.is_set = False
+        finally:  # once more, had it rung just there
             self.is_set = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
