@@ -15,7 +15,7 @@ else:
 
 ASSIGNMENTS = HERE / "assignments.toml"
 POINTS = re.compile(r"(\d+) points?: .+")  # a line of a rubric
-CHECK = re.compile(r"checks\.\w+\(\w+\)")
+CHECK = re.compile(r"checks\.(\w+)\((\w+)\)")  # the only line of a check's cell
 
 
 def assigned(chapter: NotebookNode, name: str) -> NotebookNode:
@@ -64,16 +64,19 @@ def _is_task(name, task, points, cells):
     told = f"{ASSIGNMENTS.name}, [{name}.tasks], {task}:"
     if not isinstance(points, int) or points < 0:
         raise ValueError(f"{told} expected points, such as 6, not {points!r}.")
-    if task not in cells or not any(
-        isinstance(line, ast.FunctionDef) and ast.get_docstring(line) and len(line.body) > 1
-        for line in ast.parse(cells[task].source).body
-    ):
+    if task not in cells or not functions_to_write(cells[task].source):
         raise ValueError(
             f"{told} expected a cell of this id with a function whose docstring says what to write."
         )
     check = cells.get(f"{task}-check")
     if check is None or not CHECK.fullmatch(check.source):
         raise ValueError(f"{told} expected a cell {task}-check below it, such as `checks.energy(energy)`.")
+
+
+def functions_to_write(source: str) -> list[ast.FunctionDef]:
+    """The functions whose docstring says what to write in place of the body below it."""
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return [node for node in functions if ast.get_docstring(node) and len(node.body) > 1]
 
 
 def _is_question(name, number, cells, rubric):

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import json
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -45,8 +44,7 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
         FileNotFoundError: the chapter is not released, or there is no file at one of the paths.
     """
     name = course.released(chapter)
-    register = course.root / "downloaded" / name / "people.json"
-    people = json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
+    people = course.people(name)
     groups, new = defaultdict(list), 0
     for one in (one for path in paths for one in returned(path.resolve(), name)):
         groups[_id(one.sender, people)].append(one)
@@ -59,7 +57,7 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
         new += taken.is_new
         for look in taken.looks:
             print(f"needs a look: {student}: {look}")
-    _write(course, name, people, register)
+    _write(course, name, people)
     print(f"{count(len(course.students(name)), 'student')} handed in, {new} of the notebooks are new.")
     print(f"What came of everybody's files: {_listing(course, name)}")
     print(f"Next: python -m homework grade {chapter}")
@@ -144,10 +142,9 @@ def _keep(folder, content):
     return digest
 
 
-def _write(course, name, people, register):
+def _write(course, name, people):
     """Keep who is who, list what came of it, and tell the gradebook the names."""
-    register.parent.mkdir(parents=True, exist_ok=True)
-    register.write_text(json.dumps(people, indent=1), encoding="utf-8")
+    course.keep_people(name, people)
     with _listing(course, name).open("w", newline="", encoding="utf-8-sig") as file:
         rows = csv.writer(file)
         rows.writerow(["student", "name", "number", "what came of it"])

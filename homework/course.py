@@ -1,5 +1,6 @@
 """A course folder in nbgrader's layout, and how to call nbgrader in it."""
 
+import json
 import logging
 import os
 import re
@@ -27,9 +28,8 @@ from nbgrader.utils import capture_log, parse_utc  # noqa: E402
 NOTEBOOKS = HERE.parent / "notebooks"
 SAFE_PAGES = ("--ServerApp.jpserver_extensions=homework.pages=True",)  # an option of Jupyter's
 CHAPTERS = {int(path.stem[0]): path.stem for path in sorted(NOTEBOOKS.glob("[0-9]_*.ipynb"))}
-os.environ["PATH"] = os.pathsep.join(
-    [f"{Path(sys.executable).parent}", os.environ.get("PATH", "")]
-)  # alembic
+# nbgrader calls alembic by name, which stands beside this Python.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 class Course:
@@ -104,6 +104,20 @@ class Course:
         return sorted(
             folder.parent.name for folder in self.root.glob(f"submitted/*/{name}") if folder.is_dir()
         )
+
+    def people(self, name: str) -> dict[str, dict[str, str]]:
+        """Everybody who handed in anything for an assignment, and what is known of them, by id."""
+        register = self._register(name)
+        return json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
+
+    def keep_people(self, name: str, people: dict[str, dict[str, str]]) -> None:
+        """Write down what ``people`` returns."""
+        register = self._register(name)
+        register.parent.mkdir(parents=True, exist_ok=True)
+        register.write_text(json.dumps(people, indent=1), encoding="utf-8")
+
+    def _register(self, name):
+        return self.root / "downloaded" / name / "people.json"
 
     def zip(self, step: str, name: str, pattern: str) -> Path:
         """Zip the files of a step that match a pattern, and return the archive."""

@@ -57,15 +57,16 @@ def _alone(course):
 
 
 def _grade_all(course, name, waiting, jobs):
-    if not course.settings().LimitedKernelManager.sandbox:
+    settings = course.settings()
+    if not settings.LimitedKernelManager.sandbox:
         print("Students' code runs without a sandbox, and can do what you can: see homework/README.md.")
     for student in waiting:
         _forget(course, name, student)
-    PROCESSES.set_forkserver_preload(["homework.mark"])
+    PROCESSES.set_forkserver_preload(["homework.mark", "homework.settings"])
     running = set()
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            work = {pool.submit(_run, course, name, student, running): student for student in waiting}
+            work = {pool.submit(_run, course, name, one, settings, running): one for one in waiting}
             for done in tqdm(as_completed(work), total=len(work), unit="notebook"):
                 done.result()
                 _enter(course, name, work[done])
@@ -76,9 +77,9 @@ def _grade_all(course, name, waiting, jobs):
             raise RuntimeError("interrupted. The same command goes on with what is left.") from interruption
 
 
-def _run(course, name, student, running):
+def _run(course, name, student, settings, running):
     """Run a notebook in a process of its own, for as long as it may take."""
-    process = PROCESSES.Process(target=_in_a_process, args=(course, name, student))
+    process = PROCESSES.Process(target=_in_a_process, args=(course, name, student, settings))
     process.start()
     running.add(process)
     process.join(LIMIT)
@@ -89,7 +90,7 @@ def _run(course, name, student, running):
         results.keep(course.root, name, student, Result([], failed=failed))
 
 
-def _in_a_process(course, name, student):
+def _in_a_process(course, name, student, settings):
     import torch
 
     from helpers import data
@@ -100,7 +101,7 @@ def _in_a_process(course, name, student):
     torch.set_num_threads(1)  # jobs share the cores
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # helpers speak to readers of a notebook
     try:
-        results.run(course.root, name, student, course.settings())
+        results.run(course.root, name, student, settings)
     except BaseException as error:
         log = course.root / "marked" / name / f"{student}.log"
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """What goes back: marks for the instructor, and pages for students, under the names that their LMS knows."""
 
 import csv
-import json
 import zipfile
 from pathlib import Path
 
@@ -53,8 +52,7 @@ def feedback(course: Course, chapter: int) -> None:
     course.handed_in(chapter)
     late.charge(course)
     course.nbgrader(GenerateFeedback, name)
-    register = course.root / "downloaded" / name / "people.json"
-    people = json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
+    people = course.people(name)
     archive = course.root / f"{name}-feedback.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for page in sorted(course.root.glob(f"feedback/*/{name}/{name}.html")):

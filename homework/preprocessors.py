@@ -1,13 +1,12 @@
 """What happens to a notebook on its way out to the students and back, as steps of nbgrader's pipeline."""
 
-import ast
 from pathlib import Path
 
 from nbgrader import utils
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 from homework import results
-from homework.assignment import as_list
+from homework.assignment import as_list, functions_to_write
 
 RUBRIC, END_OF_RUBRIC = "<!-- rubric -->", "<!-- end of rubric -->"
 
@@ -35,10 +34,9 @@ class Blank(ClearSolutions):
 def blanked(source: str) -> str:
     """Return code in which every function that has a docstring has lost the body below it."""
     lines = source.splitlines()
-    for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) and len(node.body) > 1:
-            stub = ["    # YOUR CODE HERE", f'    raise checks.NotWrittenYetError("{node.name}")']
-            lines[node.body[0].end_lineno : node.end_lineno] = stub
+    for node in reversed(functions_to_write(source)):
+        stub = ["    # YOUR CODE HERE", f'    raise checks.NotWrittenYetError("{node.name}")']
+        lines[node.body[0].end_lineno : node.end_lineno] = stub
     return "\n".join(lines)
 
 
@@ -52,4 +50,4 @@ class TakeMarked(NbGraderPreprocessor):
         result = results.read(*what) or results.run(*what, self.config)
         if result.failed:
             raise ValueError(result.failed)
-        return result.notebook, resources
+        return results.notebook(*what), resources

@@ -18,34 +18,34 @@ class Result(NamedTuple):
     Args:
         looks: what a person should look at, in words that hold none of the student's.
         failed: why it could not be run, or "".
-        notebook: as graders see it; None where it could not be run.
     """
 
     looks: list[str]
     failed: str = ""
-    notebook: NotebookNode | None = None
 
 
 def read(root: Path, name: str, student: str) -> Result | None:
     """Return what came of a student's notebook as it is handed in now; None where it was not run yet."""
-    facts, notebook = _places(root, name, student)
     try:
-        told = json.loads(facts.read_text(encoding="utf-8"))
-        if told["digest"] != digest(root, name, student):
-            return None
-        seen = None if told["failed"] else nbformat.read(notebook, as_version=4)
+        told = json.loads(_place(root, name, student, "json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Result(told["looks"], told["failed"], seen)
+    is_of_now = told["digest"] == digest(root, name, student)
+    return Result(told["looks"], told["failed"]) if is_of_now else None
 
 
-def keep(root: Path, name: str, student: str, result: Result) -> None:
-    """Write down what came of a student's notebook."""
-    facts, notebook = _places(root, name, student)
+def notebook(root: Path, name: str, student: str) -> NotebookNode:
+    """Return the notebook that was run, as graders see it."""
+    return nbformat.read(_place(root, name, student, "ipynb"), as_version=4)
+
+
+def keep(root: Path, name: str, student: str, result: Result, run: NotebookNode | None = None) -> None:
+    """Write down what came of a student's notebook, and the notebook where it was run."""
+    facts = _place(root, name, student, "json")
     facts.parent.mkdir(parents=True, exist_ok=True)
-    facts.unlink(missing_ok=True)
-    if result.notebook:
-        nbformat.write(result.notebook, notebook)
+    facts.unlink(missing_ok=True)  # so that an interruption leaves nothing that looks whole
+    if run:
+        nbformat.write(run, _place(root, name, student, "ipynb"))
     told = {"digest": digest(root, name, student), "looks": result.looks, "failed": result.failed}
     facts.write_text(json.dumps(told), encoding="utf-8")
 
@@ -57,11 +57,11 @@ def run(root: Path, name: str, student: str, settings: Config) -> Result:
     returned = root / "submitted" / student / name / f"{name}.ipynb"
     released = nbformat.read(root / "release" / name / f"{name}.ipynb", as_version=4)
     try:
-        marked = mark(_notebook(returned), released, settings)
-        result = Result(marked.looks, notebook=marked.notebook)
+        seen, looks = mark(_returned(returned), released, settings)
+        result = Result(looks)
     except ValueError as error:
-        result = Result([], failed=str(error))
-    keep(root, name, student, result)
+        seen, result = None, Result([], failed=str(error))
+    keep(root, name, student, result, seen)
     return result
 
 
@@ -72,12 +72,11 @@ def digest(root: Path, name: str, student: str) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in given)).hexdigest()
 
 
-def _places(root, name, student):
-    folder = root / "marked" / name
-    return folder / f"{student}.json", folder / f"{student}.ipynb"
+def _place(root, name, student, kind):
+    return root / "marked" / name / f"{student}.{kind}"
 
 
-def _notebook(path):
+def _returned(path):
     """Read what came back, but for what is no cell."""
     if not path.exists():
         raise ValueError(f"there is no {path.name}")
@@ -88,6 +87,5 @@ def _notebook(path):
         cells = [cell for cell in notebook.cells if isinstance(cell.source, str) and cell.cell_type]
     except Exception as error:  # whatever came back
         raise ValueError(f"it is no notebook that Jupyter can read ({type(error).__name__})") from error
-    return nbformat.from_dict(
-        {"cells": cells}
-    )  # unlike new_notebook it takes any id and tag; mend drops them
+    # new_notebook would refuse ids and tags that mend drops anyway.
+    return nbformat.from_dict({"cells": cells})

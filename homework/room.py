@@ -15,6 +15,7 @@ from traitlets import Integer
 
 from helpers import checks, questions
 from helpers.questions import NotWrittenYetError, Question, Reply
+from homework.assignment import CHECK
 from homework.kernel import LimitedKernelManager
 from homework.mend import grade_id, is_check, is_picture
 
@@ -51,7 +52,7 @@ class Task(NamedTuple):
             if utils.is_solution(cell):
                 answer = grade_id(cell)
             if is_check(cell):
-                check, function = re.fullmatch(r"checks\.(\w+)\((\w+)\)", cell.source).groups()
+                check, function = CHECK.fullmatch(cell.source).groups()
                 tasks[grade_id(cell)] = cls(getattr(checks, check), function, answer)
         return tasks
 
@@ -115,7 +116,6 @@ class Room(Execute):
             self._end(cell, index, f"{how}; nothing below it ran")
             told = f"This cell {how}; nothing below it ran.\n"
             cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=told)]
-
         if self.ends:
             self._end(cell, index, "called exit(); nothing below it ran")
 
