@@ -154,7 +154,8 @@ def test_an_answer_is_graded_by_hand(course, server, page, watched):
 
 
 def test_buttons_and_keys_work_under_the_policy(course, server, page, watched):
-    page.goto(submission(course, server, "ada"))
+    ada = submission(course, server, "ada")
+    page.goto(ada)
     answer = page.locator(".nbgrader_cell").filter(has_text="More room means more empty room")
     page.locator(".glyphicon-eye-open").click()
     page.locator("a.name-shown").get_by_text("ada").wait_for()
@@ -162,10 +163,10 @@ def test_buttons_and_keys_work_under_the_policy(course, server, page, watched):
     page.locator("input.score").first.press("Tab")
     assert page.evaluate("document.activeElement.className").startswith("extra-credit")
     page.keyboard.press("Control+.")
-    page.wait_for_url(lambda url: url != submission(course, server, "ada"))
-    page.goto(submission(course, server, "ada"))
+    page.wait_for_url(lambda url: ada not in url)  # a page writes ?index= into its own address, too
+    page.goto(ada)
     page.get_by_role("link", name="Next").click()
-    page.wait_for_url(lambda url: url != submission(course, server, "ada"))
+    page.wait_for_url(lambda url: ada not in url)
     with course.gradebook() as book:
         assert book.find_grade("answer-1", NAME, NAME, "ada").manual_score == 4
     assert watched.refused() == []
