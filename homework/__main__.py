@@ -11,9 +11,7 @@ except ModuleNotFoundError:
     sys.exit('nbgrader is missing. Install it: pip install --editable ".[homework]"')
 
 from homework import collect, grade, marks, release
-from homework.course import CHAPTERS, Course
-
-COURSE = Path(__file__).parent / "course"
+from homework.course import CHAPTERS, COURSE, Course
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -47,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--again", action="store_true", help="grade the graded ones, too")
     command("open", lambda course, _: course.formgrader(), "open the page to grade answers by hand", False)
     command("feedback", _feedback, "write a page for each student, and a zip of them")
-    command("marks", _marks, "export all marks to marks.csv", False)
+    command("marks", lambda course, _: marks.marks(course), "export all marks to marks.csv", False)
     command("key", lambda course, options: release.key(course, options.chapter), "write the answer key")
     return top
 
@@ -66,15 +64,6 @@ def _grade(course, options):
 
 def _feedback(course, options):
     marks.feedback(course, options.chapter)
-    grade.say_what_is_open(course, CHAPTERS[options.chapter])
-    print("Next: upload the zip to your LMS; python -m homework marks writes all marks as a table.")
-
-
-def _marks(course, options):
-    marks.marks(course)
-    for name in CHAPTERS.values():
-        grade.say_what_is_open(course, name)
-    print("Next: give them to your LMS, which knows students by name or number (columns name, lms_user_id).")
 
 
 if __name__ == "__main__":

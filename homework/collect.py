@@ -58,9 +58,9 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
         for look in taken.looks:
             print(f"needs a look: {student}: {look}")
     _write(course, name, people)
-    print(f"{count(len(course.students(name)), 'student')} handed in, {new} of the notebooks are new.")
-    print(f"What came of everybody's files: {_listing(course, name)}")
-    print(f"Next: python -m homework grade {chapter}")
+    handed_in = f"{count(len(course.students(name)), 'notebook')} of {count(len(people), 'student')}"
+    print(f"{handed_in}, {new} of them new. What came of everybody's files: {_listing(course, name)}")
+    print(f"Next: {course.command(f'grade {chapter}')}")
 
 
 def returned(path: Path, name: str) -> list[Returned]:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from nbgrader.coursedir import CourseDirectory  # noqa: E402
 from nbgrader.utils import capture_log, parse_utc  # noqa: E402
 
 NOTEBOOKS = HERE.parent / "notebooks"
+COURSE = HERE / "course"  # where a course is, unless somebody names another place
 SAFE_PAGES = ("--ServerApp.jpserver_extensions=homework.pages=True",)  # an option of Jupyter's
 CHAPTERS = {int(path.stem[0]): path.stem for path in sorted(NOTEBOOKS.glob("[0-9]_*.ipynb"))}
 # nbgrader calls alembic by name, which stands beside this Python.
@@ -62,11 +64,16 @@ class Course:
         if not told["success"]:
             raise RuntimeError(f"nbgrader failed: {_reason(words)} (all of it: {self.root / 'nbgrader.log'})")
 
+    def command(self, words: str) -> str:
+        """Return what to type for a command of this course, in the folder where one is."""
+        place = "" if self.root == COURSE else f" --course {shlex.quote(_near(self.root))}"
+        return f"{_near(sys.executable)} -m homework{place} {words}"
+
     def gradebook(self) -> Gradebook:
         """Open the gradebook, for a ``with`` statement; raise FileNotFoundError before the first release."""
         path = self.root / "gradebook.db"
         if not path.exists():
-            raise FileNotFoundError(f"nothing is released in {self.root} yet: python -m homework release 1")
+            raise FileNotFoundError(f"nothing is released in {self.root} yet: {self.command('release 1')}")
         return Gradebook(f"sqlite:///{path}")
 
     def settings(self) -> Config:
@@ -80,7 +87,7 @@ class Course:
     def formgrader(self) -> None:
         """Open nbgrader's grading page in JupyterLab, until it is closed."""
         print("The grading page opens in your browser: choose Manual Grading. Ctrl-C ends it.")
-        print("Next, when everybody is graded: python -m homework feedback CHAPTER")
+        print(f"Next, when everybody is graded: {self.command('feedback CHAPTER')}")
         options = ["--LabApp.default_url=/formgrader", "--Application.log_level=ERROR", "--allow-root"]
         subprocess.run([sys.executable, "-m", "jupyterlab", *SAFE_PAGES, *options], cwd=self.root)
 
@@ -89,7 +96,7 @@ class Course:
         name = CHAPTERS[chapter]
         if not (self.root / "release" / name).exists():
             raise FileNotFoundError(
-                f"chapter {chapter} is not released: python -m homework release {chapter}"
+                f"chapter {chapter} is not released: {self.command(f'release {chapter}')}"
             )
         return name
 
@@ -97,7 +104,7 @@ class Course:
         """Who has handed in a released chapter; raise FileNotFoundError where nobody has."""
         if found := self.students(self.released(chapter)):
             return found
-        raise FileNotFoundError(f"nobody has handed in: python -m homework collect {chapter} PATH")
+        raise FileNotFoundError(f"nobody has handed in: {self.command(f'collect {chapter} PATH')}")
 
     def students(self, name: str) -> list[str]:
         """Who has handed in an assignment."""
@@ -137,6 +144,12 @@ def moment(words: str) -> datetime:
         return parse_utc(words)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{words!r} is no time. Write it like 2027-01-31 18:00 Europe/Berlin.") from error
+
+
+def _near(path):
+    """A path as one would type it here."""
+    near = os.path.relpath(path)
+    return str(path) if near.startswith(os.pardir) else near
 
 
 def count(number: int, what: str) -> str:

@@ -14,7 +14,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde
 from tqdm import tqdm
 
-from homework import results
+from homework import results, standing
 from homework.course import CHAPTERS, Course, count, moment
 from homework.results import Result
 
@@ -37,8 +37,8 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
     name, students = CHAPTERS[chapter], course.handed_in(chapter)
     for written in course.root.glob(f"submitted/*/{name}/timestamp.txt"):
         moment(written.read_text().strip())  # nbgrader would call it an AttributeError, and give no points
-    waiting = [student for student in students if again or not _is_graded(course, name, student)]
-    print(f"{count(len(students), 'notebook')}, {len(students) - len(waiting)} of them graded before.")
+    waiting = [student for student in students if again or not standing.is_graded(course, name, student)]
+    print(f"{count(len(students), 'notebook')}, {len(waiting)} of them to be graded now.")
     if waiting:
         with _alone(course):
             _grade_all(course, name, waiting, jobs)
@@ -142,35 +142,14 @@ def _forget(course, name, student):
         book.db.commit()
 
 
-def _is_graded(course, name, student):
-    """Was just what is handed in now run, and entered into the gradebook?"""
-    result = results.read(course.root, name, student)
-    entered = course.root / "autograded" / student / name / f"{name}.ipynb"
-    return result is not None and not result.failed and entered.exists()
-
-
 def _report(course, name, students):
-    """Print how many are graded, and what was unusual about which."""
-    print(f"{count(sum(_is_graded(course, name, one) for one in students), 'notebook')} graded.")
+    """Print how many are graded, what was unusual about which, and what is next."""
+    graded = sum(standing.is_graded(course, name, student) for student in students)
+    print(f"{graded} of {count(len(students), 'notebook')} graded.")
     for student in students:
         for words in looks(course, name, student):
             print(f"needs a look: {student}: {words}")
-    say_what_is_open(course, name)
-    print(f"Next, when nothing is open: python -m homework feedback {name[0]}")
-
-
-def say_what_is_open(course: Course, name: str) -> None:
-    """Print what keeps the marks of an assignment from being final."""
-    ungraded = [student for student in course.students(name) if not _is_graded(course, name, student)]
-    with course.gradebook() as book:
-        waiting = {
-            found.student.id for found in book.assignment_submissions(name) if found.needs_manual_grade
-        }
-    if ungraded:
-        print(f"{name}: not graded: {', '.join(ungraded)}.")
-    if by_hand := len(waiting - set(ungraded)):
-        who = count(by_hand, "student")
-        print(f"{name}: answers of {who} wait to be graded by hand: python -m homework open")
+    standing.say(course, [name], last=course.command(f"feedback {name[0]}"))
 
 
 def looks(course: Course, name: str, student: str) -> list[str]:

@@ -1,13 +1,14 @@
 """What goes back: marks for the instructor, and pages for students, under the names that their LMS knows."""
 
 import csv
+import shutil
 import zipfile
 from pathlib import Path
 
 from nbgrader.converters import GenerateFeedback
 
-from homework import late
-from homework.course import CHAPTERS, Course, no_formula
+from homework import late, standing
+from homework.course import CHAPTERS, Course, count, no_formula
 
 COLUMNS = (
     "assignment",
@@ -18,21 +19,25 @@ COLUMNS = (
     "score",
     "max_score",
     "late_penalty",
+    "standing",
 )
 
 
 def marks(course: Course) -> None:
-    """Write the marks of all chapters into marks.csv, points rounded to hundredths."""
+    """Write the marks of all chapters into marks.csv, points rounded to hundredths, and where each stands."""
     late.charge(course)
     path = course.root / "marks.csv"
     with course.gradebook() as book, path.open("w", newline="", encoding="utf-8-sig") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
+        names = [assignment.name for assignment in book.assignments]
         for assignment in book.assignments:
+            stands = standing.standing(course, assignment.name)
             for student in book.students:
-                row = _row(book, assignment, student)
+                row = [*_row(book, assignment, student), stands.get(student.id, standing.NOTHING)]
                 rows.writerow([no_formula(one) if isinstance(one, str) else one for one in row])
-    print(f"Marks: {path}")
+    print(f"Marks: {path}. A score is final where the column standing says so.")
+    standing.say(course, names, last="give them to your LMS, by name or lms_user_id")
 
 
 def _row(book, assignment, student):
@@ -47,18 +52,24 @@ def _row(book, assignment, student):
 
 
 def feedback(course: Course, chapter: int) -> None:
-    """Write a page for each graded student, and all of them as a zip whose names the LMS knows."""
+    """Write a page for each student whose mark is final, and a zip of them whose names the LMS knows."""
     name = CHAPTERS[chapter]
     course.handed_in(chapter)
     late.charge(course)
     course.nbgrader(GenerateFeedback, name)
-    people = course.people(name)
+    people, stands = course.people(name), standing.standing(course, name)
     archive = course.root / f"{name}-feedback.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for page in sorted(course.root.glob(f"feedback/*/{name}/{name}.html")):
             student = page.parents[1].name
-            packed.write(page, _place(people.get(student, {}).get("label") or student, name))
-    print(f"A page for each graded student: {archive}")
+            if stands.get(student) == standing.FINAL:
+                packed.write(page, _place(people.get(student, {}).get("label") or student, name))
+            else:
+                shutil.rmtree(page.parent)  # it would show 0 points for an answer that nobody has read
+        written = len(packed.namelist())
+    print(f"{count(written, 'page')}, of everybody whose mark is final: {archive}")
+    upload = f"upload the zip to your LMS; {course.command('marks')} writes all marks as a table"
+    standing.say(course, [name], last=upload)
 
 
 def _place(label, name):

@@ -257,7 +257,8 @@ class FeedbackPage(HTMLExporter):
     """A page of feedback, which brings its content security policy along."""
 
     def from_notebook_node(self, nb, resources=None, **more):
-        """Convert a notebook."""
+        """Convert a notebook, but for the first cell, which tells how to hand in."""
+        nb.cells = [cell for cell in nb.cells if cell.get("id") != "hand-in"]
         page, resources = super().from_notebook_node(nb, resources, **more)
         nonce = secrets.token_urlsafe()
         meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(nonce)}"/>'

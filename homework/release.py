@@ -35,7 +35,7 @@ def release(course: Course, chapter: int, deadline: str | None = None) -> None:
     print(f"Deadline: {due:%A, %Y-%m-%d %H:%M} UTC" if due else "No deadline.")
     print(f"The students' notebook: {course.root / 'release' / name / f'{name}.ipynb'}")
     print(f"The same as a zip: {course.zip('release', name, pattern=f'{name}/*')}")
-    print(f"Next: put it into your LMS; then python -m homework collect {chapter} PATH...")
+    print(f"Next: put it into your LMS; then {course.command(f'collect {chapter} PATH...')}")
 
 
 def key(course: Course, chapter: int) -> None:

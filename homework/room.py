@@ -22,6 +22,7 @@ from homework.mend import grade_id, is_check, is_picture
 PICTURE = re.compile(
     r'<img src="data:image/png;base64,([\w+/=]*)" width="\d+" style="max-width: 100%" alt="[^"<>]*">'
 )
+EXPLORER = "application/vnd.jupyter.widget-view+json"
 PROMISES = "promises-check"  # the cell that the few digits of a grading would fail
 ASK = "__import__('helpers.questions', fromlist=['']).answer_in_jupyter({content!r}, {name!r})"
 MOST_IN_ALL = 10  # times as much as of a cell is kept of a notebook
@@ -207,6 +208,8 @@ class Room(Execute):
         if questions.MIME in data:
             self.reply = str(data[questions.MIME])
             return {}
+        if EXPLORER in data:
+            data = {"text/plain": "(An explorer, which shows only where the notebook is at home.)"}
         kept = {"text/plain": self._text(data["text/plain"], index)} if "text/plain" in data else {}
         for kind in ("text/html", "image/png", "image/jpeg"):
             content = data.get(kind)

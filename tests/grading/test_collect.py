@@ -222,7 +222,7 @@ def test_collects_again_without_touching_what_is_the_same(room, tmp_path, capsys
     collect.collect(room, 1, [hand_in(tmp_path, **{"ada/x.ipynb": "1", "bob/x.ipynb": "2"})])
     assert mended.read_text() == "mended by hand"
     assert submitted(room, "bob") == "2"
-    assert "2 students handed in, 1 of the notebooks are new" in capsys.readouterr().out
+    assert "2 notebooks of 2 students, 1 of them new." in capsys.readouterr().out
     assert len(list((room.root / "downloaded" / NAME / "kept" / "bob").iterdir())) == 2
 
 
@@ -251,6 +251,7 @@ def test_everybody_who_handed_in_anything_is_listed(room, tmp_path, capsys):
     assert all(told[one] == f"no notebook of {NAME}" for one in ("bob", "cem", "dan", "eve"))
     assert "class" in told["gus"]
     said = capsys.readouterr().out
+    assert "3 notebooks of 8 students, 3 of them new." in said
     assert "needs a look: dan: dan/mine.zip/x.ipynb: it cannot be unpacked" in said
     assert "needs a look: bob: handed in no notebook" in said
     assert "needs a look: eve: eve/2_compact_latent_space.ipynb: by its name it is of another chapter" in said

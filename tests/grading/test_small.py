@@ -1,10 +1,12 @@
 """Whatever students hand in, nbgrader gives them the points they earned, and nobody else loses any."""
 
 import copy
+import csv
 import shutil
 import signal
 import socket
 import threading
+import zipfile
 
 import nbformat
 import psutil
@@ -12,12 +14,17 @@ import pytest
 from classroom import ENERGY, PRICE, WALK, cell
 from filelock import FileLock
 
-from homework import assignment, grade, late, release
+from homework import assignment, grade, late, marks, release, standing
 from homework.kernel import has_bubblewrap
 
 LISTENER = socket.create_server(("127.0.0.1", 0))  # something to connect to, for students who try
 PORT = LISTENER.getsockname()[1]
 BOTH, FIRST, SECOND, NONE = (6, 6), (6, 0), (0, 6), (0, 0)
+WRITTEN = {
+    "perfect",
+    "writes_below_the_answer",
+    "writes_into_the_question",
+}  # whose answers wait for a grader
 SUBMISSIONS = {}  # student: (what becomes of the released notebook, points, what the instructor is told)
 
 
@@ -211,6 +218,7 @@ def draws(notebook):
     solve(notebook)
     notebook.cells.append(code("from helpers import plots\nplots.Picture(3, 2, 'a <b> \"picture\"')"))
     notebook.cells.append(code("from IPython.display import HTML\nHTML('<script>alert()</script>')"))
+    notebook.cells.append(code("import ipywidgets\nipywidgets.IntSlider()"))
 
 
 @submission(BOTH, "energy-check: wrong in its notebook, right by itself; it has its points")
@@ -443,18 +451,45 @@ def test_loses_no_submission(graded):
 
 def test_only_answers_that_were_written_wait_for_a_grader(graded, capsys):
     small, *_ = graded
-    unreadable = sorted(student for student, (_, points, _) in SUBMISSIONS.items() if not points)
-    grade.say_what_is_open(small.course, small.name)
+    stands = standing.standing(small.course, small.name)
+    unreadable = {student for student, (_, points, _) in SUBMISSIONS.items() if not points}
+    assert {student for student in stands if stands[student] == standing.FAILED} == unreadable
+    assert {student for student in stands if stands[student] == standing.WAITS} == WRITTEN
+    standing.say(small.course, [small.name], last="nothing")
     told = capsys.readouterr().out
-    assert f"not graded: {', '.join(unreadable)}." in told
-    assert "answers of 3 students wait to be graded by hand" in told
-    with small.course.gradebook() as gradebook:
-        waiting = {
-            found.student.id
-            for found in gradebook.assignment_submissions(small.name)
-            if found.needs_manual_grade
-        }
-    assert waiting == {"perfect", "writes_below_the_answer", "writes_into_the_question"}
+    assert f"{standing.FAILED}: {', '.join(sorted(unreadable))}\n" in told
+    assert f"{standing.WAITS}: {', '.join(sorted(WRITTEN))}\n" in told
+    assert told.endswith(f"Next: {small.course.command('open')}, to grade what waits\n")
+
+
+def test_marks_say_where_everybody_stands_and_only_what_is_final_goes_back(graded, capsys):
+    small, *_ = graded
+    small.hand_in("sends_an_essay", b"%PDF", "essay.pdf")
+    small.collect()
+    marks.marks(small.course)
+    with (small.course.root / "marks.csv").open(encoding="utf-8-sig") as file:
+        stands = {row["student_id"]: row["standing"] for row in csv.DictReader(file)}
+    assert stands == standing.standing(small.course, small.name)
+    assert stands["sends_an_essay"] == standing.NO_NOTEBOOK
+    assert stands["perfect"] == standing.WAITS
+    assert f"{standing.NO_NOTEBOOK}: sends_an_essay\n" in capsys.readouterr().out
+    assert returned(small) == {student for student in stands if stands[student] == standing.FINAL}
+    with small.course.gradebook() as book:
+        answer = book.find_grade("answer-1", small.name, small.name, "perfect")
+        answer.manual_score, answer.needs_manual_grade = 3, False
+        book.db.commit()
+    assert "perfect" in returned(small)
+    page = (small.course.root / "feedback" / "perfect" / small.name / f"{small.name}.html").read_text()
+    assert "How to hand in" not in page
+
+
+def returned(small):
+    """Whose pages feedback puts into the zip, and leaves in the folder."""
+    marks.feedback(small.course, small.chapter)
+    with zipfile.ZipFile(small.course.root / f"{small.name}-feedback.zip") as pages:
+        zipped = {name.removesuffix(".html") for name in pages.namelist()}
+    assert zipped == {path.parents[1].name for path in small.course.root.glob("feedback/*/*/*.html")}
+    return zipped
 
 
 def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsys):
@@ -482,7 +517,7 @@ def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsy
     }
     capsys.readouterr()
     small.grade()
-    assert f"{before} notebooks, {before - 1} of them graded before" in capsys.readouterr().out
+    assert f"{before} notebooks, 1 of them to be graded now" in capsys.readouterr().out
     assert small.marks()["perfect"]["energy-check"] == 0
 
 
@@ -499,7 +534,7 @@ def test_wrong_times_and_new_settings_cost_nobody_points(graded, capsys):
     capsys.readouterr()
     small.grade()
     graded_before = len(small.course.students(small.name))
-    assert f"{graded_before} notebooks, {graded_before} of them graded before" in capsys.readouterr().out
+    assert f"{graded_before} notebooks, 0 of them to be graded now" in capsys.readouterr().out
     assert small.marks() == before
 
 
@@ -515,6 +550,8 @@ def test_pages_show_pictures_and_no_scripts(graded):
     outputs = [output for found in nbformat.read(path, 4).cells for output in found.get("outputs", [])]
     (page,) = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
     assert page.startswith("<img src=")
+    shown = [output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
+    assert shown[-1].startswith("(An explorer")
     assert not [output for output in outputs if output.output_type == "stream" and "cache" in output.text]
 
 

@@ -1,0 +1,66 @@
+"""Where everybody's homework stands: what a mark still waits for, and what to do next."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from homework import results
+from homework.course import Course
+
+NOTHING = "nothing handed in"
+NO_NOTEBOOK = "no notebook handed in"
+NOT_GRADED = "not graded yet"
+FAILED = "could not be graded"
+WAITS = "answers wait to be graded by hand"
+FINAL = "final"
+
+
+def standing(course: Course, name: str) -> dict[str, str]:
+    """Return where everybody stands who handed in anything for an assignment, by id.
+
+    It is ``NO_NOTEBOOK``, ``NOT_GRADED``, ``FAILED``, ``WAITS`` or ``FINAL``.
+    """
+    handed_in = set(course.students(name))
+    with course.gradebook() as book:
+        found = book.assignment_submissions(name)
+        waiting = {submission.student.id for submission in found if submission.needs_manual_grade}
+
+    def of(student):
+        if student not in handed_in:
+            return NO_NOTEBOOK
+        if not is_graded(course, name, student):
+            return FAILED if results.read(course.root, name, student) else NOT_GRADED
+        return WAITS if student in waiting else FINAL
+
+    return {student: of(student) for student in sorted(handed_in | course.people(name).keys())}
+
+
+def is_graded(course: Course, name: str, student: str) -> bool:
+    """Was just what is handed in now run, and entered into the gradebook?"""
+    result = results.read(course.root, name, student)
+    entered = course.root / "autograded" / student / name / f"{name}.ipynb"
+    return result is not None and not result.failed and entered.exists()
+
+
+def say(course: Course, names: Iterable[str], last: str) -> None:
+    """Print who is not done, by name, and what to do next.
+
+    Args:
+        course: whose.
+        names: of assignments.
+        last: what to do next where nothing waits.
+    """
+    grade, read = [], []
+    for name in names:
+        who = defaultdict(list)
+        for student, stands in standing(course, name).items():
+            who[stands].append(student)
+        for stands in (NO_NOTEBOOK, NOT_GRADED, FAILED, WAITS):
+            if who[stands]:
+                print(f"{name}: {stands}: {', '.join(who[stands])}")
+        grade += [f"grade {name[0]}"] if who[NOT_GRADED] else []
+        read += who[WAITS]
+    if grade:
+        last = course.command(grade[0])
+    elif read:
+        last = f"{course.command('open')}, to grade what waits"
+    print(f"Next: {last}")
