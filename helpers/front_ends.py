@@ -1,9 +1,11 @@
 """What explorers owe to ipywidgets and to the front ends that show them; ``explorer`` need not know it.
 
-A ``Page`` carries all that ``explorer.js`` needs, and follows the controls in the browser. Decoders are
-shared by all pages that show the same weights. Whatever a cell opens is closed once that cell is run again.
+A ``Page`` carries all that ``explorer.js`` needs, and follows the controls in the browser. Scripts and
+weights are shared by all pages that need the same. Whatever a cell opens is closed once that cell is run
+again.
 """
 
+import functools
 import math
 from pathlib import Path
 
@@ -12,20 +14,30 @@ import ipywidgets as widgets
 import traitlets
 from IPython import get_ipython
 
-SCRIPT = Path(__file__).with_name("explorer.js")
+FOLDER = Path(__file__).parent
+MODULES = ("page", "network", "guess", "map", "explorer")  # each imports only from those before it
 LEAST_SLIDER_STEPS = 250
 SENT_BY_NAME = {"sync": True, **widgets.widget_serialization}
 # An echo would pull back a hand that has moved on.
 HEARD_WITHOUT_ECHO = {"sync": True, "echo_update": False}
-# A browser never forgets a module, and anywidget would import explorer.js anew for every explorer.
+# A browser never forgets a module, and anywidget would import the scripts anew for every explorer.
 IMPORT_SCRIPT_ONCE = """
-async function render(context) {
-  const modules = (globalThis[Symbol.for("helpers.explorer")] ??= new Map());
-  const code = context.model.get("code");
-  if (!modules.has(code)) {
-    modules.set(code, import(URL.createObjectURL(new Blob([code], { type: "text/javascript" }))));
+async function imported(sources) {
+  const urls = {};
+  for (const [name, source] of Object.entries(sources)) {
+    const text = source.replace(/(?<=from ")[.][/](\\w+)[.]js(?=";)/g, (_, module) => urls[module]);
+    urls[name] = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   }
-  return (await modules.get(code)).render(context);
+  return import(urls.explorer);
+}
+async function render(context) {
+  const { model } = context;
+  const [, id] = model.get("script").split("IPY_MODEL_");
+  const sources = (await model.widget_manager.get_model(id)).get("sources");
+  const known = (globalThis[Symbol.for("helpers.explorer")] ??= new Map());
+  const code = Object.values(sources).join();
+  if (!known.has(code)) known.set(code, imported(sources));
+  return (await known.get(code)).render(context);
 }
 export default { render };
 """
@@ -35,59 +47,76 @@ CANNOT_RUN_IT = (
 )
 
 
-class Decoder(widgets.Widget):
-    """The weights of one decoder in half precision: of each layer its matrix, then its bias.
-
-    Pages get theirs from ``shared_decoder``; the last of them to be closed closes it.
-    """
-
-    weights = traitlets.Bytes().tag(sync=True)
-    shapes = traitlets.List().tag(sync=True)  # [outputs, inputs] of each layer
+class Shared(widgets.Widget):
+    """What pages share; the last of them to be closed closes it."""
 
     pages = 0  # that are open and show it
 
+    @classmethod
+    def with_(cls, **traits) -> "Shared":
+        """Return the open one with these traits, or a new one."""
+        for one in _open_shared:
+            if type(one) is cls and all(getattr(one, name) == value for name, value in traits.items()):
+                return one
+        _open_shared.append(cls(**traits))
+        return _open_shared[-1]
+
     def close(self):
         if self.comm is not None:
-            _open_decoders.remove(self)
-            _empty(self, weights=b"", shapes=[])
+            _open_shared.remove(self)
+            _empty(self, **self.nothing)
         super().close()
 
 
-_open_decoders: list[Decoder] = []
+_open_shared: list[Shared] = []
 
 
-def shared_decoder(weights: bytes, shapes: list[list[int]]) -> Decoder:
-    """Return the open decoder with these weights, or a new one; see ``Decoder``."""
-    for decoder in _open_decoders:
-        if (decoder.weights, decoder.shapes) == (weights, shapes):
-            return decoder
-    _open_decoders.append(Decoder(weights=weights, shapes=shapes))
-    return _open_decoders[-1]
+class Network(Shared):
+    """The compressed weights of one encoder or decoder: of each layer its matrix, then its bias."""
+
+    weights = traitlets.Bytes().tag(sync=True)
+    shapes = traitlets.List().tag(sync=True)  # [outputs, inputs] of each layer
+    nothing = {"weights": b"", "shapes": []}  # noqa: RUF012 (a constant)
+
+
+class Script(Shared):
+    """The modules that draw explorers in the page: name to source."""
+
+    sources = traitlets.Dict().tag(sync=True)
+    nothing = {"sources": {}}  # noqa: RUF012 (a constant)
+
+
+@functools.cache
+def _sources():
+    return {name: (FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in MODULES}
 
 
 class Page(anywidget.AnyWidget):
     """What ``explorer.js`` draws of ``content``, with these decoders, wherever the controls stand."""
 
     _esm = IMPORT_SCRIPT_ONCE
-    _css = SCRIPT.with_suffix(".css")
-    code = traitlets.Unicode(SCRIPT.read_text(encoding="utf-8")).tag(sync=True)
-    decoders = traitlets.List(traitlets.Instance(Decoder)).tag(**SENT_BY_NAME)
+    _css = FOLDER / "explorer.css"
+    script = traitlets.Instance(Script).tag(**SENT_BY_NAME)
+    decoders = traitlets.List(traitlets.Instance(Network)).tag(**SENT_BY_NAME)
     controls = traitlets.List(traitlets.Instance(widgets.Widget)).tag(**SENT_BY_NAME)
     content = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **traits):
-        super().__init__(**traits)
-        for decoder in set(self.decoders):
-            decoder.pages += 1
+        super().__init__(script=Script.with_(sources=_sources()), **traits)
+        for shared in self._shared():
+            shared.pages += 1
+
+    def _shared(self):
+        return {self.script, *self.decoders}
 
     def close(self):
         if self.comm is not None:
-            shown = set(self.decoders)
-            _empty(self, content={}, code="", decoders=[])
-            for decoder in shown:
-                decoder.pages -= 1
-                if not decoder.pages:
-                    decoder.close()
+            shown = self._shared()
+            _empty(self, content={}, decoders=[])
+            for shared in shown:
+                shared.pages -= 1
+                if not shared.pages:
+                    shared.close()
         super().close()
 
 
@@ -199,7 +228,7 @@ def _parts(whole):
             parts = {part for part in values if isinstance(part, widgets.Widget)}
             waiting += parts - found
             found |= parts
-    return [part for part in found - {whole} if not isinstance(part, Decoder)]
+    return [part for part in found - {whole} if not isinstance(part, Shared)]
 
 
 _of_last_runs: dict[str, tuple[str, list[Whole]]] = {}  # cell to the id of its last run, and what that opened

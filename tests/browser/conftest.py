@@ -151,7 +151,7 @@ def exported(tmp_path_factory):
 
 
 def saved_weights(exported):
-    """The weights of all decoders that a page carries, as bytes in half precision."""
+    """The weights of all decoders that a page carries, as bytes, deflated."""
     text = exported.read_text()
     saved = re.search(r'application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', text, re.DOTALL)
     state = json.loads(saved[1])["state"].values()

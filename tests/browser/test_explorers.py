@@ -365,7 +365,7 @@ again.close()
 """
 COUNT = """
 import ipywidgets
-print(len(ipywidgets.widgets.widget._instances), len(explorer.front_ends._open_decoders))
+print(len(ipywidgets.widgets.widget._instances), len(explorer.front_ends._open_shared))
 """
 
 
