@@ -1,5 +1,6 @@
 """One encoder and one decoder, shared by all four chapters."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 from operator import index
@@ -9,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, LATENT_DIM, WIDTH
+from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, FIXED_SIZE, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
@@ -238,6 +239,27 @@ class Autoencoder(nn.Module):
         root = vectors * values.clamp(min=0).sqrt()
         drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
         return in_parts(self.decode, drawn)
+
+
+class SharedSizes(Autoencoder):
+    """An autoencoder that learns sizes of neighborhoods without looking at the digit.
+
+    Args:
+        n_sizes: 1, the same along every latent number, or ``latent_dim``, one along each.
+        start: the sizes before training.
+        latent_dim, width: see ``Autoencoder``.
+    """
+
+    def __init__(
+        self, n_sizes: int, start: float = FIXED_SIZE, latent_dim: int = LATENT_DIM, width: int = WIDTH
+    ):
+        super().__init__(latent_dim, width)
+        self.log_sizes = nn.Parameter(torch.full((n_sizes,), math.log(start), dtype=torch.float32))
+
+    def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the code of each image, and the sizes that all of them share, each (N, latent_dim)."""
+        codes, _ = super().neighborhoods(images)
+        return codes, self.log_sizes.exp().expand_as(codes)
 
 
 def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:

@@ -7,26 +7,33 @@ import pandas as pd
 from helpers import metrics
 from helpers.settings import LATENT_DIM, WEIGHT_DECAY_BY_CHAPTER
 
+OF_THE_CHAPTER = "as in the chapter"
 RESULTS = Path(__file__).parent / "assets" / "ten_trainings.csv"
 
 
 def ten_trainings(
-    chapters: int = 4, latent_dim: int = LATENT_DIM, weight_decay: float | None = None
+    chapters: int = 4,
+    latent_dim: int = LATENT_DIM,
+    weight_decay: float | None = None,
+    sizes: str = OF_THE_CHAPTER,
 ) -> pd.DataFrame:
     """Return what ``experiments/ten_trainings.py`` measured of the models of the chapters up to this one.
 
-    One line for each number, with the columns chapter, latent_dim, weight_decay, seed, sampler, metric and
-    value. The sampler is ``"blind"`` or ``"fitted"`` for numbers about samples and ``"none"`` for others.
+    One line for each number, with the columns chapter, latent_dim, weight_decay, sizes, seed, sampler, metric
+    and value. The sampler is ``"blind"`` or ``"fitted"`` for numbers about samples and ``"none"`` for others.
 
     Args:
         chapters: the last one, 1 to 4.
         latent_dim: 12 or 2.
         weight_decay: of the trainings; None for each chapter's own.
+        sizes: of chapter 4's neighborhoods, ``"as in the chapter"`` (each digit's own), ``"one for all"`` or
+            ``"one for each number"``.
     """
     table = pd.read_csv(RESULTS)
     decay = table["chapter"].map(WEIGHT_DECAY_BY_CHAPTER) if weight_decay is None else weight_decay
     return table[
         (table["weight_decay"] == decay)
+        & (table["sizes"] == sizes)
         & (table["chapter"] <= chapters)
         & (table["latent_dim"] == latent_dim)
     ]
