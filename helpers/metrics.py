@@ -294,6 +294,36 @@ def floor(images: Tensor) -> float:
     return (F.binary_cross_entropy(pixels, pixels, reduction="sum") / len(pixels)).item()
 
 
+def average_guess(images: Tensor) -> float:
+    """What it would cost to answer every image with the average of all, in nats per digit.
+
+    Args:
+        images: see ``models.as_batch``.
+    """
+    pixels = as_batch(images)
+    average = pixels.mean(dim=0).expand_as(pixels)
+    return (F.binary_cross_entropy(average, pixels, reduction="sum") / len(pixels)).item()
+
+
+def by_verdict(images: Tensor) -> dict[str, Tensor]:
+    """Split images (see ``models.as_batch``) into those on which the judge settles, and the others."""
+    sure = judge(images).probabilities.amax(dim=1) > SURE
+    return {"the judge is sure of these": images[sure], "and not of these": images[~sure]}
+
+
+@torch.no_grad()
+def distance_to_a_digit(model: Autoencoder, points: Tensor, images: Tensor) -> Tensor:
+    """How far each latent point (N, latent_dim) is from the nearest code of ``images``, (N,).
+
+    Args:
+        model: encodes.
+        points: of its latent space.
+        images: see ``models.as_batch``.
+    """
+    codes = model.encode(images)
+    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.float().split(AT_A_TIME)])
+
+
 @torch.no_grad()
 def usage(model: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
     """How much each latent number matters to the decoded picture, (latent_dim,).

@@ -220,6 +220,18 @@ class Autoencoder(nn.Module):
         return in_parts(self.decode, _normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
+    def fitted_points(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
+        """Return what ``sample_fitted`` decodes, (n, latent_dim)."""
+        if len(images) < 2:
+            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
+        as_batch(images[:1])
+        codes = in_parts(self.encode, images).double()
+        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
+        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
+        root = vectors * values.clamp(min=0).sqrt()
+        return codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
+
+    @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
         """Decode ``n`` draws from a Gaussian with the middle and covariance of the codes of ``images``.
 
@@ -230,15 +242,7 @@ class Autoencoder(nn.Module):
             n: how many images (n, 1, 28, 28) to return.
             seed: of the draws.
         """
-        if len(images) < 2:
-            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
-        as_batch(images[:1])
-        codes = in_parts(self.encode, images).double()
-        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
-        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
-        root = vectors * values.clamp(min=0).sqrt()
-        drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
-        return in_parts(self.decode, drawn)
+        return in_parts(self.decode, self.fitted_points(images, n, seed))
 
 
 class SharedSizes(Autoencoder):
