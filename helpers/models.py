@@ -220,6 +220,18 @@ class Autoencoder(nn.Module):
         return in_parts(self.decode, _normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
+    def neighbors(self, image: Tensor, step: float, n: int = 12, seed: int = 0) -> Tensor:
+        """Decode ``n`` points around an image's code, images (n, 1, 28, 28).
+
+        Args:
+            image: one, see ``as_batch``.
+            step: the standard deviation of the step to them along each latent number.
+            n: how many.
+            seed: of the steps.
+        """
+        return self.decode(self.encode(image) + step * _normal(n, self.latent_dim, seed))
+
+    @torch.no_grad()
     def fitted_points(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
         """Return what ``sample_fitted`` decodes, (n, latent_dim)."""
         if len(images) < 2:

@@ -40,6 +40,24 @@ def ten_trainings(
     ]
 
 
+def median(metric: str, chapter: int, sampler: str = "blind", **kind) -> float:
+    """Return the median of ten trainings of a chapter; for ``kind`` see ``ten_trainings``."""
+    chosen = "metric == @metric and chapter == @chapter and sampler == @sampler"
+    return float(ten_trainings(**kind).query(chosen)["value"].median())
+
+
+def by_sampler(metric: str, chapters: int) -> pd.DataFrame:
+    """Return medians of a score for three samplers, a row for each of the chapters so far.
+
+    ``scaled`` knows one number of the model, how far its codes spread on average.
+    """
+    rows = {
+        f"chapter {n}": {how: median(metric, n, how) for how in ("blind", "scaled", "fitted")}
+        for n in range(1, chapters + 1)
+    }
+    return pd.DataFrame(rows).T.round(1)
+
+
 def scoreboard(chapters: int, **yours: metrics.Scores) -> pd.DataFrame:
     """Return a table of how samples score: medians of the chapters so far, models by name, real digits.
 
