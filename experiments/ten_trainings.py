@@ -1,7 +1,8 @@
 """The experiment: every chapter's model, trained from ten seeds, and measured.
 
 ``python -m experiments.ten_trainings`` trains at the chapters' own settings, with twelve latent numbers and
-with two; with twelve, chapter 2 also without its weight decay, so that one can tell what the decay does. It
+with two; with twelve, chapter 2 also without its weight decay, so that one can tell what the decay does, and
+chapter 4 also with sizes that all digits share, so that one can tell what sizes of their own do. It
 writes one line for each number measured to ``helpers/assets/ten_trainings.csv``, and a picture to ``docs/``.
 It can be interrupted at any time; the next call does what is missing. Independent runs go side
 by side under joblib, here or on a Dask cluster: ``pip install --editable ".[experiments]"`` brings both.
@@ -22,7 +23,7 @@ from tqdm.auto import tqdm
 
 from experiments.files import write_atomically
 from helpers import data, losses, metrics, plots, scoreboard, training
-from helpers.models import Autoencoder
+from helpers.models import Autoencoder, SharedSizes
 from helpers.settings import (
     EPOCHS,
     FIXED_SIZE,
@@ -36,6 +37,11 @@ from helpers.settings import (
 PICTURE = Path(__file__).parent.parent / "docs" / "ten_trainings.png"
 SEEDS = 10
 RELATIVE_STEPS = (0.1, 0.25, 0.5, 1.0)  # as shares of the spread of a model's own codes
+SIZES = {  # who learns them, and how many
+    scoreboard.OF_THE_CHAPTER: None,
+    "one for all": 1,
+    "one for each number": LATENT_DIM,
+}
 
 
 class Run(NamedTuple):
@@ -44,6 +50,7 @@ class Run(NamedTuple):
     chapter: int
     latent_dim: int
     weight_decay: float
+    sizes: str  # of the neighborhoods, see SIZES
     seed: int
 
 
@@ -56,18 +63,23 @@ def results(path: Path) -> pd.DataFrame:
 
 
 def all_runs(seeds: int, latent_dims: list[int]) -> list[Run]:
-    """Every run of the experiment: each chapter as it trains, and with twelve numbers without decay, too."""
-    kinds = {(*kind, WEIGHT_DECAY_BY_CHAPTER[kind[0]]) for kind in product(losses.BY_CHAPTER, latent_dims)}
+    """Every run of the experiment, seed by seed: each chapter as it trains, and with twelve numbers more."""
+    own = scoreboard.OF_THE_CHAPTER
+    kinds = {
+        (*kind, WEIGHT_DECAY_BY_CHAPTER[kind[0]], own) for kind in product(losses.BY_CHAPTER, latent_dims)
+    }
     if LATENT_DIM in latent_dims:
-        kinds |= {(chapter, LATENT_DIM, 0.0) for chapter in losses.BY_CHAPTER}
-    return [Run(*kind, seed) for kind in sorted(kinds) for seed in range(seeds)]
+        kinds |= {(chapter, LATENT_DIM, 0.0, own) for chapter in losses.BY_CHAPTER}
+        kinds |= {(4, LATENT_DIM, 0.0, sizes) for sizes in SIZES}
+    return [Run(*kind, seed) for seed in range(seeds) for kind in sorted(kinds)]
 
 
 def measured(run: Run) -> pd.DataFrame:
     """Train one model; return its lines of the results."""
     images, _ = data.load_mnist("train")
     torch.manual_seed(run.seed)
-    model = Autoencoder(run.latent_dim)
+    n_sizes = SIZES[run.sizes]
+    model = Autoencoder(run.latent_dim) if n_sizes is None else SharedSizes(n_sizes)
     history = training.fit(
         model,
         losses.BY_CHAPTER[run.chapter],
@@ -98,7 +110,8 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
     images, labels = data.load_mnist("test")
     torch.manual_seed(run.seed)
     terms = training.evaluate(model, losses.BY_CHAPTER[run.chapter], images)
-    codes = model.encode(images)
+    codes, sizes = model.neighborhoods(images)
+    used = metrics.usage(model, images[: metrics.WALKS])
     return {
         "copy": training.evaluate(model, losses.autoencoder, images)["reconstruction"],
         "floor of the copy": metrics.floor(images),
@@ -111,9 +124,21 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
             f"same digit at {step}": metrics.same_digit(model, images, labels, step, run.seed)
             for step in RELATIVE_STEPS
         },
+        "same digit at a step of 0.4": metrics.same_digit(model, images, labels, 0.4, run.seed, False),
+        "cost of noise of 0.2 spreads": metrics.cost_of_noise(model, images, 0.2 * codes.std(dim=0), run.seed)
+        .mean()
+        .item(),
+        **_by_digit("cost of noise", metrics.cost_of_noise(model, images, FIXED_SIZE, run.seed), labels),
+        **_by_digit("size", metrics.typical_sizes(sizes, used) if run.chapter == 4 else None, labels),
         "recognizable on walks": metrics.recognizable_on_walks(model, images[: metrics.WALKS]),
-        "idle": metrics.idle(metrics.usage(model, images[: metrics.WALKS])).double().mean().item(),
+        "idle": metrics.idle(used).double().mean().item(),
     }
+
+
+def _by_digit(name, values, labels):
+    """A line for each digit, of values (N,) if there are any."""
+    averages = [] if values is None else metrics.by_digit(values, labels).tolist()
+    return {f"{name} of {digit}": average for digit, average in enumerate(averages)}
 
 
 @torch.no_grad()

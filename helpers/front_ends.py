@@ -136,7 +136,7 @@ class Selected(widgets.Stack):
     """Shows the one of its children that a control selects, without asking Python."""
 
     def __init__(self, control, children):
-        super().__init__(children, selected_index=0)
+        super().__init__(children, selected_index=control.index)
         self.link = widgets.jslink((control, "index"), (self, "selected_index"))
 
     def close(self):

@@ -22,6 +22,7 @@ WALKS = 1000
 SURE = 0.9
 IDLE = 0.01
 SMALL_STEP = 0.4
+TRIES = 10
 AT_A_TIME = 200  # rows of a table of distances, which would be large as a whole
 
 
@@ -203,7 +204,14 @@ def jump(model: Autoencoder, images: Tensor, step: float = SMALL_STEP, seed: int
 
 
 @torch.no_grad()
-def same_digit(model: Autoencoder, images: Tensor, labels: Tensor, step: float, seed: int = 0) -> float:
+def same_digit(
+    model: Autoencoder,
+    images: Tensor,
+    labels: Tensor,
+    step: float,
+    seed: int = 0,
+    relative: bool = True,
+) -> float:
     """The share of neighbors in which the judge reads the digit that the image shows, 0 to 1.
 
     A neighbor lies a random step away from the image's code. Along each latent number the step is relative
@@ -215,11 +223,50 @@ def same_digit(model: Autoencoder, images: Tensor, labels: Tensor, step: float, 
         labels: their digits, (N,); see ``models.as_labels``.
         step: the standard deviation of the step, as a share of the codes' own.
         seed: of the steps.
+        relative: False for steps in the units of blind draws, whose standard deviation is 1.
     """
     codes, labels = model.encode(images), as_labels(labels, images)
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
-    read = judge(model.decode(codes + step * codes.std(dim=0) * noise)).probabilities.argmax(dim=1)
+    unit = codes.std(dim=0) if relative else 1.0
+    read = judge(model.decode(codes + step * unit * noise)).probabilities.argmax(dim=1)
     return (read == labels).double().mean().item()
+
+
+@torch.no_grad()
+def cost_of_noise(model: Autoencoder, images: Tensor, size: float | Tensor, seed: int = 0) -> Tensor:
+    """What noise on its code costs each digit's copy, in nats, (N,); the average of ten tries.
+
+    Args:
+        model: encodes and decodes.
+        images: see ``models.as_batch``.
+        size: the noise's standard deviation, or one for each latent number, (latent_dim,).
+        seed: of the noise.
+    """
+    pixels, codes = as_batch(images), model.encode(images)
+    generator = torch.Generator().manual_seed(seed)
+
+    def missed(points):
+        per_pixel = F.binary_cross_entropy_with_logits(model.logits(points), pixels, reduction="none")
+        return per_pixel.sum(dim=(1, 2, 3))
+
+    tries = [missed(codes + size * torch.randn(codes.shape, generator=generator)) for _ in range(TRIES)]
+    return torch.stack(tries).mean(dim=0) - missed(codes)
+
+
+def by_digit(values: Tensor, labels: Tensor) -> Tensor:
+    """The average of values (N,) over the images of each digit, 0 to 9, (10,)."""
+    labels = as_labels(labels, values)
+    return torch.stack([values[labels == digit].mean() for digit in range(10)])
+
+
+def typical_sizes(sizes: Tensor, used: Tensor) -> Tensor:
+    """The geometric mean of each digit's sizes, (N,), idle numbers left out.
+
+    Args:
+        sizes: (N, latent_dim), see ``Autoencoder.neighborhoods``.
+        used: what ``usage`` returns.
+    """
+    return sizes[:, ~idle(used)].log().mean(dim=1).exp()
 
 
 @torch.no_grad()
@@ -245,6 +292,36 @@ def floor(images: Tensor) -> float:
     """
     pixels = as_batch(images)
     return (F.binary_cross_entropy(pixels, pixels, reduction="sum") / len(pixels)).item()
+
+
+def average_guess(images: Tensor) -> float:
+    """What it would cost to answer every image with the average of all, in nats per digit.
+
+    Args:
+        images: see ``models.as_batch``.
+    """
+    pixels = as_batch(images)
+    average = pixels.mean(dim=0).expand_as(pixels)
+    return (F.binary_cross_entropy(average, pixels, reduction="sum") / len(pixels)).item()
+
+
+def by_verdict(images: Tensor) -> dict[str, Tensor]:
+    """Split images (see ``models.as_batch``) into those on which the judge settles, and the others."""
+    sure = judge(images).probabilities.amax(dim=1) > SURE
+    return {"the judge is sure of these": images[sure], "and not of these": images[~sure]}
+
+
+@torch.no_grad()
+def distance_to_a_digit(model: Autoencoder, points: Tensor, images: Tensor) -> Tensor:
+    """How far each latent point (N, latent_dim) is from the nearest code of ``images``, (N,).
+
+    Args:
+        model: encodes.
+        points: of its latent space.
+        images: see ``models.as_batch``.
+    """
+    codes = model.encode(images)
+    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.float().split(AT_A_TIME)])
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """One encoder and one decoder, shared by all four chapters."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 from operator import index
@@ -9,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, LATENT_DIM, WIDTH
+from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, FIXED_SIZE, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
@@ -219,6 +220,30 @@ class Autoencoder(nn.Module):
         return in_parts(self.decode, _normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
+    def neighbors(self, image: Tensor, step: float, n: int = 12, seed: int = 0) -> Tensor:
+        """Decode ``n`` points around an image's code, images (n, 1, 28, 28).
+
+        Args:
+            image: one, see ``as_batch``.
+            step: the standard deviation of the step to them along each latent number.
+            n: how many.
+            seed: of the steps.
+        """
+        return self.decode(self.encode(image) + step * _normal(n, self.latent_dim, seed))
+
+    @torch.no_grad()
+    def fitted_points(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
+        """Return what ``sample_fitted`` decodes, (n, latent_dim)."""
+        if len(images) < 2:
+            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
+        as_batch(images[:1])
+        codes = in_parts(self.encode, images).double()
+        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
+        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
+        root = vectors * values.clamp(min=0).sqrt()
+        return codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
+
+    @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
         """Decode ``n`` draws from a Gaussian with the middle and covariance of the codes of ``images``.
 
@@ -229,15 +254,28 @@ class Autoencoder(nn.Module):
             n: how many images (n, 1, 28, 28) to return.
             seed: of the draws.
         """
-        if len(images) < 2:
-            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
-        as_batch(images[:1])
-        codes = in_parts(self.encode, images).double()
-        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
-        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
-        root = vectors * values.clamp(min=0).sqrt()
-        drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
-        return in_parts(self.decode, drawn)
+        return in_parts(self.decode, self.fitted_points(images, n, seed))
+
+
+class SharedSizes(Autoencoder):
+    """An autoencoder that learns sizes of neighborhoods without looking at the digit.
+
+    Args:
+        n_sizes: 1, the same along every latent number, or ``latent_dim``, one along each.
+        start: the sizes before training.
+        latent_dim, width: see ``Autoencoder``.
+    """
+
+    def __init__(
+        self, n_sizes: int, start: float = FIXED_SIZE, latent_dim: int = LATENT_DIM, width: int = WIDTH
+    ):
+        super().__init__(latent_dim, width)
+        self.log_sizes = nn.Parameter(torch.full((n_sizes,), math.log(start), dtype=torch.float32))
+
+    def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the code of each image, and the sizes that all of them share, each (N, latent_dim)."""
+        codes, _ = super().neighborhoods(images)
+        return codes, self.log_sizes.exp().expand_as(codes)
 
 
 def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:

@@ -132,7 +132,12 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
 
 @in_the_course_s_style
 def latent_map(
-    codes: Tensor, labels: Tensor, sizes: Tensor | None = None, title: str = "", ellipses: int = 300
+    codes: Tensor,
+    labels: Tensor,
+    sizes: Tensor | None = None,
+    title: str = "",
+    ellipses: int = 300,
+    random_points: Tensor | None = None,
 ) -> Picture:
     """Draw where the codes of two numbers lie, colored by digit.
 
@@ -142,6 +147,7 @@ def latent_map(
         sizes: neighborhood sizes (N, 2); the first ``ellipses`` of them are drawn around their codes.
         title: above the map.
         ellipses: how many neighborhoods to draw.
+        random_points: (N, 2), drawn as crosses.
 
     Raises:
         ValueError: the codes are not two numbers for each digit.
@@ -154,6 +160,7 @@ def latent_map(
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
         "number at the middle of its codes, the outermost codes beyond the edge"
         + (", with neighborhoods as ellipses" if sizes is not None else "")
+        + (f", and {len(random_points)} random points" if random_points is not None else "")
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
     axes.set_title(title, fontsize=FONT_SIZE)
@@ -165,6 +172,8 @@ def latent_map(
         axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
     x_edges, y_edges = map_edges(codes)
     axes.set(xlim=x_edges, ylim=y_edges)
+    if random_points is not None:
+        axes.scatter(*random_points.T.numpy(), s=25, marker="x", color="black")
     if sizes is not None:
         axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
     return figure
@@ -214,21 +223,31 @@ def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18
     return figure
 
 
-@in_the_course_s_style
 def distances(groups: dict[str, Tensor]) -> Picture:
     """Compare how far from the origin groups of points lie.
 
     Args:
         groups: name to points of a latent space, each (N, latent_dim).
     """
-    lengths = {name: points.norm(dim=1).numpy() for name, points in groups.items()}
-    averages = "; ".join(f"{name}, {length.mean():.1f} on average" for name, length in lengths.items())
-    figure = Picture(7.5, 3.2, f"Histograms of the distance from the origin: {averages}")
-    axes = figure.add_subplot(xlabel="distance from the origin", ylabel="share of points")
-    bins = np.linspace(0, max(np.quantile(length, 0.999) for length in lengths.values()), 60)
-    for (name, length), hatch in zip(lengths.items(), cycle(("", "///", "...")), strict=False):
-        weights = np.full(len(length), 1 / len(length))
-        axes.hist(length, bins, weights=weights, alpha=0.6, hatch=hatch, label=name)
+    lengths = {name: points.norm(dim=1) for name, points in groups.items()}
+    return histograms(lengths, "distance from the origin")
+
+
+@in_the_course_s_style
+def histograms(groups: dict[str, Tensor], xlabel: str) -> Picture:
+    """Compare how the values of groups are spread.
+
+    Args:
+        groups: name to values from 0 up, each (N,).
+        xlabel: what the values measure.
+    """
+    averages = "; ".join(f"{name}, {values.mean():.1f} on average" for name, values in groups.items())
+    figure = Picture(7.5, 3.2, f"Histograms of the {xlabel}: {averages}")
+    axes = figure.add_subplot(xlabel=xlabel, ylabel="share of points")
+    bins = np.linspace(0, max(values.quantile(0.999).item() for values in groups.values()), 60)
+    for (name, values), hatch in zip(groups.items(), cycle(("", "///", "...")), strict=False):
+        weights = np.full(len(values), 1 / len(values))
+        axes.hist(values.numpy(), bins, weights=weights, alpha=0.6, hatch=hatch, label=name)
     _legend_above(axes)
     return figure
 

@@ -7,29 +7,55 @@ import pandas as pd
 from helpers import metrics
 from helpers.settings import LATENT_DIM, WEIGHT_DECAY_BY_CHAPTER
 
+SHOWN = ["recognizable", "coverage", "Fréchet distance"]
+OF_THE_CHAPTER = "as in the chapter"
 RESULTS = Path(__file__).parent / "assets" / "ten_trainings.csv"
 
 
 def ten_trainings(
-    chapters: int = 4, latent_dim: int = LATENT_DIM, weight_decay: float | None = None
+    chapters: int = 4,
+    latent_dim: int = LATENT_DIM,
+    weight_decay: float | None = None,
+    sizes: str = OF_THE_CHAPTER,
 ) -> pd.DataFrame:
     """Return what ``experiments/ten_trainings.py`` measured of the models of the chapters up to this one.
 
-    One line for each number, with the columns chapter, latent_dim, weight_decay, seed, sampler, metric and
-    value. The sampler is ``"blind"`` or ``"fitted"`` for numbers about samples and ``"none"`` for others.
+    One line for each number, with the columns chapter, latent_dim, weight_decay, sizes, seed, sampler, metric
+    and value. The sampler is ``"blind"`` or ``"fitted"`` for numbers about samples and ``"none"`` for others.
 
     Args:
         chapters: the last one, 1 to 4.
         latent_dim: 12 or 2.
         weight_decay: of the trainings; None for each chapter's own.
+        sizes: of chapter 4's neighborhoods, ``"as in the chapter"`` (each digit's own), ``"one for all"`` or
+            ``"one for each number"``.
     """
     table = pd.read_csv(RESULTS)
     decay = table["chapter"].map(WEIGHT_DECAY_BY_CHAPTER) if weight_decay is None else weight_decay
     return table[
         (table["weight_decay"] == decay)
+        & (table["sizes"] == sizes)
         & (table["chapter"] <= chapters)
         & (table["latent_dim"] == latent_dim)
     ]
+
+
+def median(metric: str, chapter: int, sampler: str = "blind", **kind) -> float:
+    """Return the median of ten trainings of a chapter; for ``kind`` see ``ten_trainings``."""
+    chosen = "metric == @metric and chapter == @chapter and sampler == @sampler"
+    return float(ten_trainings(**kind).query(chosen)["value"].median())
+
+
+def by_sampler(metric: str, chapters: int) -> pd.DataFrame:
+    """Return medians of a score for three samplers, a row for each of the chapters so far.
+
+    ``scaled`` knows one number of the model, how far its codes spread on average.
+    """
+    rows = {
+        f"chapter {n}": {how: median(metric, n, how) for how in ("blind", "scaled", "fitted")}
+        for n in range(1, chapters + 1)
+    }
+    return pd.DataFrame(rows).T.round(1)
 
 
 def scoreboard(chapters: int, **yours: metrics.Scores) -> pd.DataFrame:
@@ -39,11 +65,11 @@ def scoreboard(chapters: int, **yours: metrics.Scores) -> pd.DataFrame:
         chapters: the last one to show, 1 to 4.
         yours: name to what ``metrics.scores`` says of a model.
     """
-    samples = ten_trainings(chapters).query("sampler != 'none'")
-    medians = samples.pivot_table("value", ["chapter", "sampler"], "metric", aggfunc="median")
-    rows = {(f"chapter {chapter}", sampler): found for (chapter, sampler), found in medians.iterrows()}
-    rows |= {
-        (name, sampler): pd.Series(found) for name, both in yours.items() for sampler, found in both.items()
-    }
+    measured = ten_trainings(chapters)
+    medians = measured.pivot_table("value", ["chapter", "sampler"], "metric", aggfunc="median")
+    rows = {}
+    for sampler in ("blind", "fitted"):
+        rows |= {(f"chapter {n}", sampler): medians.loc[(n, sampler)] for n in range(1, chapters + 1)}
+        rows |= {(name, sampler): pd.Series(both[sampler]) for name, both in yours.items()}
     rows["real digits", ""] = pd.Series(metrics.real_digits())
-    return pd.DataFrame(rows).T[list(metrics.real_digits())].round(2)
+    return pd.DataFrame(rows).T[SHOWN].round(2)

@@ -1,0 +1,144 @@
+"""Predictions that answer: the reader guesses, and the cell after shows the guess beside the outcome.
+
+What answers a guess is linked to it in the page, so that it answers in an exported page, too, without a
+kernel. Whoever makes no guess loses nothing.
+"""
+
+import html
+
+import ipywidgets as widgets
+from torch import Tensor
+
+from helpers import plots
+from helpers.front_ends import LargeHTML, Selected, Whole
+
+NO_NUMBER = "?"  # where a slider starts
+COLUMN = {"flex_flow": "column", "margin": "4px 0"}
+ROW = {"flex_flow": "row wrap", "grid_gap": "0 16px", "margin": "4px 0"}
+
+
+class Spoken(Whole):
+    """Widgets, and the words that say the same where there are none."""
+
+    def __init__(self, words: str, parts: list[widgets.Widget], layout: dict[str, str]):
+        self.words = words
+        super().__init__(parts, layout=layout)
+        self.add_class("prediction")
+
+    def _repr_mimebundle_(self, **kwargs):
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.words}
+
+
+class Guess(Spoken):
+    """A question, and a control for the answer; ``reveal`` brings the outcome.
+
+    Args:
+        question: one sentence.
+        answers: as they are shown, each with what it is compared by.
+        control: chooses one of them.
+        seen: what stands between question and control.
+        step: how far from the outcome a number still comes true.
+        unit: of a number.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        answers: dict[str, str | float | None],
+        control: widgets.Widget,
+        seen: tuple[widgets.Widget, ...] = (),
+        step: float = 0,
+        unit: str = "",
+    ):
+        self.question, self.answers, self.control, self.step, self.unit = (
+            question,
+            answers,
+            control,
+            step,
+            unit,
+        )
+        asked = widgets.HTML(f"<b>Your prediction.</b> {html.escape(question)}")
+        super().__init__(f"{question} ({', '.join(answers)})", [asked, *seen, control], COLUMN)
+
+    def comes_true(self, answer: str, outcome: str | float) -> bool:
+        """Whether an answer is the outcome or, of numbers, at most a step away from it."""
+        value = self.answers[answer]
+        return abs(value - outcome) <= self.step * (1 + 1e-9) if self.step else value == outcome
+
+    def heard(self, reply) -> Selected:
+        """Shows ``reply`` to the answer that is chosen, in the page alone; nothing while none is."""
+        replies = ["" if value is None else html.escape(reply(key)) for key, value in self.answers.items()]
+        return Selected(self.control, [widgets.HTML(words) for words in replies])
+
+
+def choice(question: str, *answers: str) -> Guess:
+    """Ask which of a few answers it will be."""
+    return Guess(question, dict(zip(answers, answers, strict=True)), _buttons(answers))
+
+
+def picture(question: str, pictures: dict[str, Tensor]) -> Guess:
+    """Ask which of a few pictures it will be.
+
+    Args:
+        question: one sentence.
+        pictures: name to images, see ``models.as_batch``.
+    """
+    shown = LargeHTML(plots.galleries(pictures).html())
+    return Guess(question, {name: name for name in pictures}, _buttons(pictures), (shown,))
+
+
+def number(question: str, low: float, high: float, step: float, unit: str = "") -> Guess:
+    """Ask for a number; a guess up to a step away from the outcome comes true.
+
+    Args:
+        question: one sentence.
+        low, high, step: of the slider.
+        unit: is written behind each number, for example ``"%"``.
+    """
+    values = [low + step * i for i in range(round((high - low) / step) + 1)]
+    answers = {NO_NUMBER: None} | {f"{value:g}{unit}": value for value in values}
+    slider = widgets.SelectionSlider(options=list(answers), layout={"width": "430px", "max_width": "100%"})
+    return Guess(question, answers, slider, step=step, unit=unit)
+
+
+def _buttons(answers):
+    return widgets.RadioButtons(options=list(answers), value=None, layout={"width": "auto"})
+
+
+_revealed: dict[str, tuple[Guess, str | float]] = {}  # question to its last guess, and the outcome
+
+
+def reveal(guess: Guess, outcome: str | float) -> Spoken:
+    """Show what came out, and beside it what was guessed.
+
+    Args:
+        guess: what ``choice``, ``picture`` or ``number`` returned.
+        outcome: one of the answers, or a number.
+
+    Raises:
+        ValueError: nobody could have guessed that.
+    """
+    if not guess.step and outcome not in guess.answers:
+        raise ValueError(f"The outcome {outcome!r} is none of the answers: {', '.join(guess.answers)}.")
+    _revealed[guess.question] = guess, outcome
+    words = f"Outcome: {outcome:.3g}{guess.unit}" if guess.step else f"Outcome: {outcome}"
+
+    def reply(answer):
+        return f"You said {answer}: {'it came true.' if guess.comes_true(answer, outcome) else 'a surprise.'}"
+
+    return Spoken(words, [widgets.HTML(f"<b>{html.escape(words)}</b>"), guess.heard(reply)], ROW)
+
+
+def summary() -> Spoken:
+    """Show in one line how the predictions did that were revealed so far."""
+
+    def reply(place, guess, outcome):
+        return lambda answer: (
+            f"{place} {'came true' if guess.comes_true(answer, outcome) else 'surprised you'}"
+        )
+
+    words = f"Your predictions, of {len(_revealed)}:"
+    chips = [
+        guess.heard(reply(i, guess, outcome)) for i, (guess, outcome) in enumerate(_revealed.values(), 1)
+    ]
+    return Spoken(words, [widgets.HTML(f"<b>{words}</b>"), *chips], ROW)

@@ -1,0 +1,97 @@
+"""Predictions: what is asked, what is answered, and what is said where no widget can be shown."""
+
+import pytest
+import torch
+
+from helpers import predict
+
+
+@pytest.fixture(autouse=True)
+def nothing_revealed(monkeypatch):
+    monkeypatch.setattr(predict, "_revealed", {})
+
+
+def replies(told):
+    """What each reveal or summary says right now, without its first words."""
+    stacks = [part for part in told.children if isinstance(part, predict.Selected)]
+    shown = [
+        stack.children[stack.selected_index].value for stack in stacks if stack.selected_index is not None
+    ]
+    return [words for words in shown if words]
+
+
+def test_a_choice_that_came_true_and_one_that_did_not():
+    guess = predict.choice("Mixed or sorted?", "mixed", "sorted")
+    guess.control.value = "sorted"
+    assert replies(predict.reveal(guess, "sorted")) == ["You said sorted: it came true."]
+    assert replies(predict.reveal(guess, "mixed")) == ["You said sorted: a surprise."]
+
+
+@pytest.mark.parametrize("outcome", [28, 35.0, 0.3 * 100])
+def test_a_number_up_to_a_step_away_comes_true(outcome):
+    guess = predict.number("How many?", 0, 100, 10, "%")
+    assert list(guess.answers)[:3] == ["?", "0%", "10%"]
+    assert list(guess.answers)[-1] == "100%"
+    guess.control.value = "40%"
+    right = replies(predict.reveal(guess, outcome)) == ["You said 40%: it came true."]
+    assert right == (outcome >= 30)
+
+
+def test_steps_that_no_computer_adds_exactly():
+    guess = predict.number("What share?", 0, 1, 0.1)
+    assert list(guess.answers)[-1] == "1"
+    assert guess.comes_true("0.3", 0.2)
+    assert not guess.comes_true("0.3", 0.15)
+
+
+def test_a_picture_is_chosen_by_its_name():
+    guess = predict.picture("Which?", {"A": torch.rand(4, 28, 28), "B": torch.rand(4, 28, 28)})
+    assert 'alt="Galleries of digits, side by side: A; B"' in guess.children[1].value
+    guess.control.value = "B"
+    assert replies(predict.reveal(guess, "B")) == ["You said B: it came true."]
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [lambda: predict.choice("Yes?", "yes", "no"), lambda: predict.number("How many?", 0, 64, 8)],
+    ids=["choice", "number"],
+)
+def test_no_guess_is_answered_with_silence(guess):
+    guess = guess()
+    told = predict.reveal(guess, "yes" if "yes" in guess.answers else 8)
+    assert replies(told) == []
+    assert told.words in ("Outcome: yes", "Outcome: 8")
+    assert replies(predict.summary()) == []
+
+
+def test_an_outcome_that_nobody_could_guess_is_refused():
+    with pytest.raises(ValueError, match="'maybe' is none of the answers: yes, no"):
+        predict.reveal(predict.choice("Yes?", "yes", "no"), "maybe")
+
+
+def test_the_summary_counts_each_question_once_and_says_nothing_of_those_skipped():
+    for answer in (None, "no", "yes"):  # the cell was run three times
+        guess = predict.choice("Yes?", "yes", "no")
+        guess.control.value = answer
+        predict.reveal(guess, "yes")
+    predict.reveal(predict.number("Skipped", 0, 10, 1), 3)
+    last = predict.number("How many?", 0, 10, 1)
+    last.control.value = "7"
+    predict.reveal(last, 2.5)
+    told = predict.summary()
+    assert told.words == "Your predictions, of 3:"
+    assert replies(told) == ["1 came true", "3 surprised you"]
+
+
+def test_where_widgets_cannot_be_shown_words_stand_in():
+    guess = predict.choice("Mixed <b>or</b> sorted?", "mixed", "sorted")
+    assert guess._repr_mimebundle_()["text/plain"] == "Mixed <b>or</b> sorted? (mixed, sorted)"
+    assert "&lt;b&gt;or" in guess.children[0].value
+    assert predict.reveal(guess, "mixed")._repr_mimebundle_()["text/plain"] == "Outcome: mixed"
+
+
+def test_closing_a_guess_closes_all_of_it():
+    guess = predict.number("How many?", 0, 64, 8)
+    control = guess.control
+    guess.close()
+    assert control.comm is None
