@@ -114,7 +114,7 @@ def walk(ask: Ask, scale: Scale) -> None:
 @_in_words
 def energy(ask: Ask, scale: Scale) -> None:
     """Check chapter 2's energy, called as ``energy(codes)``."""
-    codes = (scale.codes * (torch.randn(_some_shape()) + 0.3)).requires_grad_()
+    codes = (scale.codes * (torch.randn(_some_shape(least=4)) + 0.3)).requires_grad_()
     _holds(slips.ENERGY, _one(_asked(ask, Question((codes,)))), [codes], {"0": codes})
 
 
@@ -157,7 +157,7 @@ def miss(ask: Ask, scale: Scale) -> None:
 @_in_words
 def neighborhood_size(ask: Ask, scale: Scale) -> None:
     """Check chapter 4's price of a size, called as ``neighborhood_size(sizes)``."""
-    sizes = (scale.sizes * (scale.spread * torch.randn(_some_shape())).exp()).requires_grad_()
+    sizes = (scale.sizes * (scale.spread * torch.randn(_some_shape(least=4))).exp()).requires_grad_()
     _holds(slips.NEIGHBORHOOD_SIZE, _one(_asked(ask, Question((sizes,)))), [sizes], {"0": sizes})
 
 
@@ -209,10 +209,20 @@ class Trial:
         question = Question((self.model, self.images), self.stand_in, self.strengths)
         reply = _asked(self.ask, question)
         _are_terms(reply, self.names)
-        points, digits = len(reply.points), len(self.codes)
-        _must(points == digits, f"it decodes {points} points for {digits} digits, not one each.")
+        points, digits = reply.points, len(self.codes)
+        wrong = f"it decodes {len(points)} points for {digits} digits, not one each."
+        _must(len(points) > 0 and len(points) % digits == 0 and points.shape[1] == self.codes.shape[1], wrong)
+        _must(reply.intact, "it changes the model. A loss only measures; training takes the steps.")
         _must(reply.all_learn, "it leaves weights that cannot be trained. Do without `requires_grad_`.")
-        return reply.terms, reply.points
+        return reply.terms, self._behind(reply.terms["reconstruction"], points.split(digits))
+
+    @torch.no_grad()
+    def _behind(self, found, some):
+        """Of points that were decoded, those behind the reconstruction; others may be there for a look."""
+        if found.value is None or found.value.dim():
+            return some[0]
+        costs = [losses.reconstruction(self.model.logits(points.float()), self.images) for points in some]
+        return some[min(range(len(some)), key=lambda place: abs(costs[place] - found.value))]
 
     def nearby(self, sizes: Tensor, name: str) -> Tensor:
         """See that the points are codes with noise of these sizes; return such points."""
@@ -221,6 +231,7 @@ class Trial:
         for words, shows in (slips.SHARED if slips.is_normal(unit) else slips.NOT_NORMAL).items():
             told = words.format(name=name, wide=unit.std(), size=sizes.mean())
             _must(not shows(unit, sizes.detach(), self.codes.detach()), told)
+        _must(not slips.goes_along(unit, self.codes.detach()), "the noise goes along with the codes.")
         _must(not _close(first, again, 0.01), "the noise is the same in each call. Set no seed in the loss.")
         return self.codes + sizes * unit
 
@@ -255,9 +266,12 @@ class Trial:
         _holds(asked, found, [given], self.weights)
 
 
-def _some_shape():
-    """Of (digits, latent numbers): not 12 numbers, but 12 fit in; both even, for noise drawn for one half."""
-    return 12 * int(torch.randint(120, 150, ())), (8, 14, 16, 18)[torch.randint(4, ())]
+def _some_shape(least=120):
+    """Of (digits, latent numbers): not 12 numbers, but 12 fit in; both even, for noise drawn for one half.
+
+    Whether noise is normal shows in many digits only: 12 times ``least``, or more.
+    """
+    return 12 * int(torch.randint(least, 150, ())), (8, 14, 16, 18)[torch.randint(4, ())]
 
 
 @torch.no_grad()
@@ -318,7 +332,7 @@ def _holds(asked, found, given, weights):
     told = "does not depend on what it was given, so nothing can be learned from it"
     _must(found.slopes is not None, f"{asked.subject} {told}. {ATTACHED}")
     right = _agrees(asked, found, *given)
-    told = "has the right value, but training cannot use it: a part of it is detached"
+    told = "has the right value, but training cannot use it: a part of it is detached, or has other slopes"
     _must(_same_slopes(found, right, weights), f"{asked.subject} {told}. {ATTACHED}")
     return right
 

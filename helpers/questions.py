@@ -112,6 +112,7 @@ class Reply(NamedTuple):
         terms: by name, where it returned a dict; else one, with the name "".
         points: what came into the decoder on any way, (points, latent numbers).
         all_learn: may all weights still be trained after the call?
+        intact: are the weights, and their gradients, as they were before the call?
         error: in a line, where it stopped.
         unwritten: the name of the function that still waits for code, where one does.
         no_function: the name of the type of what was to be asked, where it cannot be called.
@@ -121,6 +122,7 @@ class Reply(NamedTuple):
     terms: dict[str, Term] = {}  # noqa: RUF012
     points: Tensor = torch.empty(0, 0)
     all_learn: bool = True
+    intact: bool = True
     error: str = ""
     unwritten: str = ""
     no_function: str = ""
@@ -138,7 +140,8 @@ class Reply(NamedTuple):
                 tensors[f"{place}"] = term.value
             tensors |= {f"{place}.{by}": slope for by, slope in (term.slopes or {}).items()}
         words = {name: getattr(self, name) for name in WORDS}
-        return _packed({"terms": terms, "all_learn": self.all_learn, "words": words}, tensors)
+        model = {"all_learn": self.all_learn, "intact": self.intact}
+        return _packed({"terms": terms, "model": model, "words": words}, tensors)
 
     @classmethod
     def unpacked(cls, content: bytes) -> "Reply":
@@ -146,14 +149,17 @@ class Reply(NamedTuple):
         try:
             facts, tensors = _unpacked(content)
             terms = {
-                str(name)[:MOST_LETTERS]: _term(place, found, tensors)
+                _line(name): _term(place, found, tensors)
                 for place, (name, found) in enumerate([*facts["terms"].items()][:MOST_TERMS])
             }
-            words = {name: str(facts["words"][name])[:MOST_LETTERS] for name in WORDS}
-            return cls(
-                terms=terms, points=tensors["points"].double(), all_learn=facts["all_learn"] is True, **words
-            )
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
+            words = {name: _line(facts["words"][name]) for name in WORDS}
+            model = {name: facts["model"][name] is True for name in ("all_learn", "intact")}
+            if tensors["points"].dim() != 2:
+                raise ValueError("points are no rows of latent numbers")
+            return cls(terms=terms, points=tensors["points"].double(), **model, **words)
+        except (
+            LookupError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError, SafetensorError
+        ) as error:  # fmt: skip
             raise ValueError("what came back is no reply") from error
 
 
@@ -217,14 +223,29 @@ def _asked(question, function):
         weights = dict(model.named_parameters())
         seen = [torch.empty(0, model.latent_dim)]
         model.decoder.hidden[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    names = {question.stand_in: functools.partial(stand_in, question.strengths)} if question.stand_in else {}
-    with mock.patch.dict(getattr(function, "__globals__", {}), names):
+    names = {question.stand_in: _in_place(question.strengths)} if question.stand_in else {}
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
+    with mock.patch.dict(_names_around(function), names):
         found = function(*arguments)
     all_learn = all(weight.requires_grad for weight in weights.values())
+    intact = all(weight.grad is None and weight.equal(before[name]) for name, weight in weights.items())
     terms = dict([*found.items()][:MOST_TERMS]) if isinstance(found, dict) else {"": found}
     terms = {str(name): _told(one, weights) for name, one in terms.items()}
     points = torch.cat([some.detach().flatten(0, -2) for some in seen])[:MOST_NUMBERS]
-    return Reply(type(found).__name__, terms, points, all_learn)
+    return Reply(type(found).__name__, terms, points, all_learn, intact)
+
+
+def _in_place(strengths):
+    """The stand-in, which takes what it is given by any name."""
+    return lambda *given, **named: stand_in(strengths, *given, *named.values())
+
+
+def _names_around(function):
+    """The names that a function sees, also behind ``functools.partial`` and in a callable object."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    inner = function if hasattr(function, "__globals__") else type(function).__call__
+    return getattr(inner, "__globals__", {})
 
 
 def _told(found, weights):
@@ -251,7 +272,12 @@ def _term(place, found, tensors):
     if value is not None and value.shape != shape:
         raise ValueError("a tensor has another shape than told")
     value = value if value is None else value.double()
-    return Term(str(found["kind"])[:MOST_LETTERS], shape, value, slopes if found["graph"] else None)
+    return Term(_line(found["kind"]), shape, value, slopes if found["graph"] else None)
+
+
+def _line(words):
+    """Words that came back, not too many, and such as can be written down."""
+    return str(words)[:MOST_LETTERS].encode("utf-8", "replace").decode()
 
 
 def _packed(facts, tensors):

@@ -179,6 +179,12 @@ def is_normal(unit: Tensor) -> bool:
     return all(abs(error) < 6 for error in errors)
 
 
+def goes_along(unit: Tensor, codes: Tensor) -> bool:
+    """Do draws from N(0, 1) tell anything of the codes beside them? Both are (digits, latent numbers)."""
+    standard = (codes - codes.mean(dim=0)) / codes.std(dim=0)
+    return bool((unit.T @ standard).abs().amax() > 6 * len(unit) ** 0.5)
+
+
 def _rows_agree(noise):
     ordered = noise[noise[:, 0].argsort()] / noise.abs().mean()  # equal rows become neighbors
     return (ordered.diff(dim=0).abs() < 1e-3).all(dim=1).any()  # by chance, in 8 numbers: below 1e-15

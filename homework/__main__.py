@@ -10,6 +10,8 @@ try:
 except ModuleNotFoundError:
     sys.exit('nbgrader is missing. Install it: pip install --editable ".[homework]"')
 
+from traitlets import TraitError
+
 from homework import collect, grade, marks, release
 from homework.course import CHAPTERS, COURSE, Course
 
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     try:
         options.command(Course(options.course.resolve()), options)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, TraitError) as error:
         sys.exit(f"{options.name}: {error}")
 
 

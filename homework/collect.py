@@ -1,15 +1,16 @@
 """Take in what came back, and say of everybody who handed in anything what came of it."""
 
-import csv
 import hashlib
 import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from homework.course import CHAPTERS, Course, count, no_formula
+from homework.course import CHAPTERS, Course, count, write_table
 from homework.people import LMS, Sender, senders, student_id
 from homework.unpack import File, files
+
+MOST_NAMED = 5  # files of one person, in what is printed
 
 
 class Returned(NamedTuple):
@@ -88,13 +89,15 @@ def _take(course, name, student, theirs, counts):
     """Keep one person's notebooks, and let the newest count, or else the one with the assignment's name."""
     of_others = [one.file for one in theirs if _is_of_another(one.file, name)]
     notebooks = [one for one in theirs if _can_be_graded(one.file) and one.file not in of_others]
-    looks = [f"{one.file}: {one.file.problem}" for one in theirs if one.file.problem]
+    looks = [f"{one.file}: {one.file.problem}" for one in theirs if one.file.problem][:MOST_NAMED]
     looks += [f"{file}: by its name it is of another chapter" for file in of_others]
     if _is_a_class(notebooks):
         told = "it looks like the download of a whole class; collect it by itself"
         return Taken(told, [told])
     if not notebooks:
-        what = ", ".join(str(one.file) for one in theirs)
+        what = ", ".join(str(one.file) for one in theirs[:MOST_NAMED])
+        what += f" and {len(theirs) - MOST_NAMED} more" if len(theirs) > MOST_NAMED else ""
+        what += "; its name has to end with .ipynb" if any(map(_looks_renamed, theirs)) else ""
         return Taken(f"no notebook of {name}", [f"handed in no notebook of {name}, but {what}", *looks])
     chosen = max(notebooks, key=lambda one: (one.sender.time or "", one.file.name == f"{name}.ipynb"))
     kept = course.root / "downloaded" / name / "kept" / student
@@ -123,6 +126,10 @@ def _can_be_graded(file):
     return file.name.lower().endswith(".ipynb") and not file.problem
 
 
+def _looks_renamed(one):
+    return ".ipynb." in one.file.name.lower()
+
+
 def _is_of_another(file, name):
     others = set(CHAPTERS.values()) - {name}
     return file.name.lower().endswith(".ipynb") and any(other in file.name for other in others)
@@ -145,12 +152,11 @@ def _keep(folder, content):
 def _write(course, name, people):
     """Keep who is who, list what came of it, and tell the gradebook the names."""
     course.keep_people(name, people)
-    with _listing(course, name).open("w", newline="", encoding="utf-8-sig") as file:
-        rows = csv.writer(file)
-        rows.writerow(["student", "name", "number", "what came of it"])
-        for student, facts in sorted(people.items()):
-            row = [student, facts["name"], facts["number"], facts["what came of it"]]
-            rows.writerow(map(no_formula, row))
+    rows = [
+        [student, facts["name"], facts["number"], facts["what came of it"]]
+        for student, facts in sorted(people.items())
+    ]
+    write_table(_listing(course, name), ["student", "name", "number", "what came of it"], rows)
     with course.gradebook() as book:
         for student, facts in people.items():
             book.update_or_create_student(student, last_name=facts["name"], lms_user_id=facts["number"])

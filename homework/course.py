@@ -1,5 +1,7 @@
 """A course folder in nbgrader's layout, and how to call nbgrader in it."""
 
+import csv
+import io
 import json
 import logging
 import os
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -115,13 +118,17 @@ class Course:
     def people(self, name: str) -> dict[str, dict[str, str]]:
         """Everybody who handed in anything for an assignment, and what is known of them, by id."""
         register = self._register(name)
-        return json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
+        try:
+            return json.loads(register.read_text(encoding="utf-8")) if register.exists() else {}
+        except ValueError as error:
+            told = "Restore it from your backup, or delete it and collect again everything that came."
+            raise ValueError(f"{register} is damaged ({error}). {told}") from error
 
     def keep_people(self, name: str, people: dict[str, dict[str, str]]) -> None:
         """Write down what ``people`` returns."""
         register = self._register(name)
         register.parent.mkdir(parents=True, exist_ok=True)
-        register.write_text(json.dumps(people, indent=1), encoding="utf-8")
+        _write_whole(register, json.dumps(people, indent=1).encode())
 
     def _register(self, name):
         return self.root / "downloaded" / name / "people.json"
@@ -157,10 +164,24 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def no_formula(text: str) -> str:
+def write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable]) -> None:
+    """Write a CSV file, whole or not at all, in which no text is a formula."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(columns)
+    table.writerows([_no_formula(one) if isinstance(one, str) else one for one in row] for row in rows)
+    _write_whole(path, text.getvalue().encode("utf-8-sig"))
+
+
+def _no_formula(text):
     """Text that a spreadsheet shows and does not compute."""
-    text = text or ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _write_whole(path, content):
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 def _reason(log):

@@ -60,6 +60,7 @@ def _grade_all(course, name, waiting, jobs):
     settings = course.settings()
     if not settings.LimitedKernelManager.sandbox:
         print("Students' code runs without a sandbox, and can do what you can: see homework/README.md.")
+    by_hand = {one: _by_hand(course, name, one) for one in waiting if standing.is_graded(course, name, one)}
     for student in waiting:
         _forget(course, name, student)
     PROCESSES.set_forkserver_preload(["homework.mark", "homework.settings"])
@@ -69,7 +70,7 @@ def _grade_all(course, name, waiting, jobs):
             work = {pool.submit(_run, course, name, one, settings, running): one for one in waiting}
             for done in tqdm(as_completed(work), total=len(work), unit="notebook"):
                 done.result()
-                _enter(course, name, work[done])
+                _enter(course, name, work[done], by_hand.get(work[done], ()))
         except KeyboardInterrupt as interruption:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
@@ -122,12 +123,26 @@ def _kill(process):
             member.kill()
 
 
-def _enter(course, name, student):
-    """Enter the marks of a notebook that was run into the gradebook."""
+def _by_hand(course, name, student):
+    """The answers of a notebook that somebody has graded."""
+    with course.gradebook() as book:
+        grades = book.find_submission_notebook(name, name, student).grades
+        return [one.name for one in grades if one.manual_score is not None and not one.needs_manual_grade]
+
+
+def _enter(course, name, student, by_hand):
+    """Enter the marks of a notebook that was run into the gradebook.
+
+    What was graded by hand in just this notebook stays so; nbgrader would have it graded again.
+    """
     result = results.read(course.root, name, student)
     if result and not result.failed:
         try:
             course.nbgrader(Autograde, name, student)
+            with course.gradebook() as book:
+                for answer in by_hand:
+                    book.find_grade(answer, name, name, student).needs_manual_grade = False
+                book.db.commit()
         except RuntimeError as error:
             results.keep(course.root, name, student, result._replace(failed=str(error)))
 
@@ -147,12 +162,6 @@ def _report(course, name, students):
     graded = sum(standing.is_graded(course, name, student) for student in students)
     print(f"{graded} of {count(len(students), 'notebook')} graded.")
     for student in students:
-        for words in looks(course, name, student):
+        for words in standing.looks(course, name, student):
             print(f"needs a look: {student}: {words}")
     standing.say(course, [name], last=course.command(f"feedback {name[0]}"))
-
-
-def looks(course: Course, name: str, student: str) -> list[str]:
-    """Return in words what was unusual about a student's grading."""
-    result = results.read(course.root, name, student) or Result([], failed="not yet")
-    return result.looks + ([f"not graded: {result.failed}"] if result.failed else [])

@@ -24,6 +24,7 @@ SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"
 ROOM = "/tmp"  # the sandbox's own, in its memory
 SOCKETS = "/run/kernel"
 PASSED_ON = ("DIGITS_AT_MOST", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+FILES = 256  # that a process may hold open, memory without a name among them
 MESSAGE_MB = 32  # of the largest message that a kernel may send
 
 
@@ -44,7 +45,12 @@ class LimitedKernelManager(AsyncKernelManager):
 
     def format_kernel_cmd(self, extra_arguments=None):
         """Return the command that starts the kernel."""
-        limits = {"d": int(self.memory_gb * 2**20), "f": self.file_mb * 2048, "t": self.cpu_seconds}
+        limits = {
+            "d": int(self.memory_gb * 2**20),
+            "f": self.file_mb * 2048,
+            "t": self.cpu_seconds,
+            "n": FILES,
+        }
         start = "".join(f"ulimit -{kind} {limit}; " for kind, limit in limits.items()) + 'exec "$@"'
         sandbox = _bubblewrap(self.file_mb, Path(self.connection_file)) if self.sandbox else []
         return ["/bin/sh", "-c", start, "limits", *sandbox, *super().format_kernel_cmd(extra_arguments)]
@@ -81,12 +87,35 @@ class LimitedKernelManager(AsyncKernelManager):
 def _hold(kernel, most):
     """Kill a kernel whose processes together take more bytes than they may, until it ends."""
     while kernel.is_running():
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.Error):
             family = [*kernel.children(recursive=True), kernel]
-            if sum(one.memory_full_info().uss for one in family) > most:
+            if sum(map(_mapped, family)) + _unnamed(family) > most:
                 for one in family:
                     one.kill()
         time.sleep(0.5)
+
+
+def _mapped(process):
+    """A process's share of the memory that it sees, in bytes."""
+    try:
+        told = process.memory_full_info()
+    except psutil.AccessDenied:  # it hides, and is told by what it sees in all
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+    return getattr(told, "pss", told.uss)
+
+
+def _unnamed(family):
+    """The memory, in bytes, in files without a name (``memfd_create``), which no process need see."""
+    sizes = {}
+    for process in family:
+        for place in Path(f"/proc/{process.pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(place).startswith("/memfd:"):
+                    found = place.stat()
+                    sizes[found.st_ino] = found.st_blocks * 512
+    return sum(sizes.values())
 
 
 def _bubblewrap(room_mb, connection=None):

@@ -49,8 +49,13 @@ def mark(returned: NotebookNode, released: NotebookNode, settings: Config) -> Ma
                 looks.append(f"{name}: wrong in its notebook, right by itself; it has its points")
     looks += room.looks
     looks += [
+        f"{name}: its cell has changed, but the function still waits for code"
+        for name, task in room.tasks.items()
+        if name in verdicts and verdicts[name].blank and _answer(notebook, released, task)
+    ]
+    looks += [
         f"{name}: the check said right where the notebook was written, but it is not"
-        for name in _said_right(returned, room.tasks)
+        for name in sorted(_said_right(returned, room.tasks))
         if name in verdicts and not verdicts[name].right
     ]
     _write(notebook, verdicts, room.tasks)
@@ -78,12 +83,14 @@ def _by_itself(answer, released, name, task, settings):
 
 
 def _said_right(returned, tasks):
-    """The checks whose outputs, as they were handed in, say that the answer is right."""
-    for cell in returned.cells:
-        if (name := grade_id(cell)) in tasks and cell.cell_type == "code":
-            told = "".join(str(output.get("text", "")) for output in cell.get("outputs", []))
-            if told.startswith(f"{tasks[name].check.__name__}: right."):
-                yield name
+    """The tasks of which an output, as it was handed in, says that the answer is right."""
+    outputs = [cell.outputs for cell in returned.cells if isinstance(cell.get("outputs"), list)]
+    told = [str(output.get("text")) for some in outputs for output in some if isinstance(output, dict)]
+    return {
+        name
+        for name, task in tasks.items()
+        if any(words.startswith(f"{task.check.__name__}: right.") for words in told)
+    }
 
 
 def _write(notebook, verdicts, tasks):

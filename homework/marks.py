@@ -1,6 +1,5 @@
 """What goes back: marks for the instructor, and pages for students, under the names that their LMS knows."""
 
-import csv
 import shutil
 import zipfile
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from nbgrader.converters import GenerateFeedback
 
 from homework import late, standing
-from homework.course import CHAPTERS, Course, count, no_formula
+from homework.course import CHAPTERS, Course, count, write_table
 
 COLUMNS = (
     "assignment",
@@ -20,35 +19,36 @@ COLUMNS = (
     "max_score",
     "late_penalty",
     "standing",
+    "looks",
 )
 
 
 def marks(course: Course) -> None:
-    """Write the marks of all chapters into marks.csv, points rounded to hundredths, and where each stands."""
+    """Write the marks of all chapters into marks.csv: points in hundredths, and what stands in their way."""
     late.charge(course)
     path = course.root / "marks.csv"
-    with course.gradebook() as book, path.open("w", newline="", encoding="utf-8-sig") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
+    with course.gradebook() as book:
         names = [assignment.name for assignment in book.assignments]
-        for assignment in book.assignments:
-            stands = standing.standing(course, assignment.name)
-            for student in book.students:
-                row = [*_row(book, assignment, student), stands.get(student.id, standing.NOTHING)]
-                rows.writerow([no_formula(one) if isinstance(one, str) else one for one in row])
+        rows = [row for assignment in book.assignments for row in _rows(course, book, assignment)]
+    write_table(path, COLUMNS, rows)
     print(f"Marks: {path}. A score is final where the column standing says so.")
     standing.say(course, names, last="give them to your LMS, by name or lms_user_id")
 
 
-def _row(book, assignment, student):
-    known = [one for one in assignment.submissions if one.student_id == student.id]
-    (score, penalty, time) = (0, 0, "")
-    if known:
-        submission = known[0]
-        penalty = submission.late_submission_penalty
-        score, time = max(0, submission.score - penalty), submission.timestamp or ""
-    points = [round(float(number), 2) for number in (score, assignment.max_score, penalty)]
-    return [assignment.name, student.id, student.last_name, student.lms_user_id, str(time), *points]
+def _rows(course, book, assignment):
+    stands = standing.standing(course, assignment.name)
+    submissions = {one.student_id: one for one in assignment.submissions}
+    for student in book.students:
+        stand = stands.get(student.id, standing.NOTHING)
+        submission = submissions.get(student.id)
+        score, penalty, time = 0, 0, ""
+        if submission and stand not in (standing.NOTHING, standing.NO_NOTEBOOK):
+            penalty, time = submission.late_submission_penalty, submission.timestamp or ""
+            score = max(0, submission.score - penalty)
+        points = [round(float(number), 2) for number in (score, assignment.max_score, penalty)]
+        looks = "; ".join(standing.looks(course, assignment.name, student.id))
+        who = [assignment.name, student.id, student.last_name or "", student.lms_user_id or ""]
+        yield [*who, str(time), *points, stand, looks]
 
 
 def feedback(course: Course, chapter: int) -> None:

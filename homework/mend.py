@@ -4,6 +4,8 @@ import ast
 import base64
 import binascii
 import copy
+import io
+import tokenize
 from typing import NamedTuple
 
 import nbformat
@@ -11,6 +13,7 @@ from nbformat import NotebookNode
 from nbgrader import utils
 
 MOST_CELLS, MOST_LETTERS, MOST_PICTURE = 500, 2_000_000, 3_000_000  # letters of all cells, of a picture
+SENTENCE = 4  # words that somebody may have meant as an answer
 
 
 class Mended(NamedTuple):
@@ -63,9 +66,10 @@ def _anew(cell, originals, looks):
     marks = cell.metadata.get("nbgrader", {})
     name = marks.get("grade_id") if isinstance(marks, dict) else None
     original = originals.get(name) or originals.get(cell.get("id"))
-    is_code = cell.cell_type == "code"
+    is_answer = original is not None and utils.is_solution(original)
+    is_code = (original if is_answer else cell).cell_type == "code"  # of an answer, whatever became of it
     made = (nbformat.v4.new_code_cell if is_code else nbformat.v4.new_markdown_cell)(cell.source)
-    if pictures := _pictures(cell.get("attachments")):
+    if not is_code and (pictures := _pictures(cell.get("attachments"))):
         made.attachments = pictures
     if original is None or original.cell_type != made.cell_type:
         return [made]
@@ -74,7 +78,7 @@ def _anew(cell, originals, looks):
         return [made]
     if is_check(original):
         looks.append(f"the check {original.id} was changed; restored")
-        return [copy.deepcopy(original)]
+        return [nbformat.v4.new_code_cell(made.source), copy.deepcopy(original)]
     return [copy.deepcopy(original), nbformat.v4.new_markdown_cell(made.source)]
 
 
@@ -136,11 +140,8 @@ def _bring_words(cells, released, looks):
     """Add what was written in other places to the answers that were left blank, so that a grader reads it."""
     given = {_plain(cell.source) for cell in released.cells}
     own = [cell for cell in cells if _plain(cell.source) not in given | {""}]
-    written = [
-        cell.source
-        for cell in own
-        if not utils.is_solution(cell) and (cell.cell_type == "markdown" or _is_prose(cell.source))
-    ]
+    theirs = {words for cell in released.cells for words in _words_in(cell.source)}
+    written = [words for cell in own if (words := _written(cell, theirs))]
     answers = [cell for cell in cells if cell.cell_type == "markdown" and utils.is_solution(cell)]
     blank = [cell for cell in answers if _plain(cell.source) in given | {""}]
     if written and blank:
@@ -161,12 +162,34 @@ def _plain(words):
     return " ".join(words.split())
 
 
+def _written(cell, theirs):
+    """The words in a cell that is no answer in words, but for those of the release; or ""."""
+    if cell.cell_type == "markdown":
+        return "" if utils.is_solution(cell) else cell.source
+    if _is_prose(cell.source):
+        return cell.source
+    own = [words for words in _words_in(cell.source) if words not in theirs]
+    return "\n\n".join(own)
+
+
 def _is_prose(source):
-    """Is this no code, but comments, a text in quotes, or words?"""
+    """Is this no code, but comments, a text in quotes, words, or something like ``4 and 9``?"""
     try:
-        return all(
-            isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-            for line in ast.parse(source).body
-        )
+        lines = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
+    says = (ast.Constant, ast.BoolOp, ast.Tuple, ast.List)
+    return all(isinstance(line, ast.Expr) and isinstance(line.value, says) for line in lines) and not any(
+        isinstance(part, (ast.Name, ast.Call)) for line in lines for part in ast.walk(line)
+    )
+
+
+def _words_in(source):
+    """The comments and texts of code that are as long as a sentence."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        return []
+    kinds = tokenize.COMMENT, tokenize.STRING
+    said = [token.string.strip("#'\"rbfRBF ") for token in tokens if token.type in kinds]
+    return [words for words in said if len(words.split()) >= SENTENCE]

@@ -16,7 +16,7 @@ LMS = {  # what its downloads are called; names of students' own choice stand be
         r"(?P<whole>.*?(?P<key>(?P<name>[^_]+)))_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:_.*)?"
     ),
 }
-LONGEST = 80  # letters of an id, which becomes the name of a folder
+LONGEST = 80  # bytes of an id, which becomes the name of a folder
 
 
 class Sender(NamedTuple):
@@ -57,16 +57,17 @@ def senders(places: list[tuple[str, ...]], assignment: str, container: str) -> l
 
 
 def _sender(head, assignment, container, system):
-    words = _words(head)
+    label = _words(head)
+    words = unicodedata.normalize("NFC", label)  # a Mac's archives spell accents otherwise
     if system and (match := LMS[system].fullmatch(words)):
         parts = match.groupdict()
         key = parts["key"].replace("_LATE_", "_")
         whole, time = parts.get("whole") or key, _utc(parts.get("time"))
-        return Sender(key, parts["name"], parts.get("number") or "", whole, time, words)
+        return Sender(key, parts["name"], parts.get("number") or "", whole, time, label)
     name = (
         container if words == assignment else re.sub(rf"^{assignment}[_ -]+|[_ -]+{assignment}$", "", words)
     )
-    return Sender(name, name, whole=name, label=words)
+    return Sender(name, name, whole=name, label=label)
 
 
 def _words(head):
@@ -100,9 +101,10 @@ def _top(places, assignment):
 def student_id(key: str, taken: Container[str]) -> str:
     """A person's id: the key without what file systems and nbgrader cannot bear, and unlike all others."""
     plain = re.sub(r"[^\w.@-]+", "_", unicodedata.normalize("NFC", key)).strip("_.") or "unnamed"
-    if len(plain) > LONGEST or plain.casefold() in {other.casefold() for other in taken}:
+    long = len(plain.encode()) > LONGEST
+    if long or plain.casefold() in {other.casefold() for other in taken}:
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-        plain = f"{plain[:LONGEST]}-{digest[:8]}"
+        plain = f"{plain.encode()[:LONGEST].decode(errors='ignore')}-{digest[:8]}"
     return plain
 
 

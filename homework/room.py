@@ -103,7 +103,7 @@ class Room(Execute):
 
     def _ask_again(self, cell, index):
         before = self.verdicts.get(grade_id(cell))
-        if before and not (before.right or before.blank or self.ended):
+        if before and not (before.right or self.ended):
             verdict = self._verdict(cell, index)
             if verdict.right:
                 self.verdicts[grade_id(cell)] = verdict
@@ -158,6 +158,9 @@ class Room(Execute):
         except checks.SlipError as slip:
             told = f"{task.function}: not yet. {checks.sentence(slip)}"
             return Verdict(False, "\n".join([told, f"Asked {log[-2]}.", f"Came back: {log[-1]}."]))
+        except Exception as error:  # made up by somebody who knows what a reply looks like
+            self.looks.append(f"{grade_id(cell)}: what came back cannot be compared ({type(error).__name__})")
+            return Verdict(False, f"{task.function}: not yet. What came back cannot be compared.")
         return Verdict(True, f"{task.function}: right.\nAsked {len(log) // 2} times, at last {log[-2]}.")
 
     def _ask(self, task, question: Question, cell, index, log) -> Reply:

@@ -41,6 +41,12 @@ def is_graded(course: Course, name: str, student: str) -> bool:
     return result is not None and not result.failed and entered.exists()
 
 
+def looks(course: Course, name: str, student: str) -> list[str]:
+    """Return in words what was unusual about a student's grading; of nobody's who handed in no notebook."""
+    result = results.read(course.root, name, student) or results.Result([])
+    return result.looks + ([f"not graded: {result.failed}"] if result.failed else [])
+
+
 def say(course: Course, names: Iterable[str], last: str) -> None:
     """Print who is not done, by name, and what to do next.
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-MOST_BYTES, MOST_FILES, DEPTH = 200_000_000, 5_000, 3  # of a file, in an archive, of archives in archives
+MOST_BYTES, MOST_FILES = 200_000_000, 5_000  # of a file; of an archive with all archives in it
+DEPTH = 3  # of archives in archives
+READ = (".ipynb", ".zip")  # what the content of other files is, nobody asks
 LITTER = re.compile(r"__MACOSX|\..*|desktop\.ini|Thumbs\.db")
 
 
@@ -49,11 +51,27 @@ def files(path: Path) -> Iterator[File]:
     elif path.suffix.lower() == ".zip":
         for file in _in_zip(path.read_bytes()):
             if file.problem and not file.inside:
-                yield file._replace(place=(path.name,))
+                yield file._replace(place=(_readable(path.name),))
             else:
                 yield from _opened(file._replace(place=file.inside, inside=()))
     else:
-        yield File((path.name,), content=path.read_bytes())
+        yield File((_readable(path.name),), content=path.read_bytes())
+
+
+class _Room:
+    """What an archive may still put out, with all archives in it."""
+
+    def __init__(self):
+        self.bytes, self.files = MOST_BYTES, MOST_FILES
+
+
+def _readable(name):
+    """A name as text: of bytes that are no UTF-8, as some programs unpack them, Python makes surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("cp1252", "replace")
+    return name
 
 
 def _in_folder(folder):
@@ -61,7 +79,7 @@ def _in_folder(folder):
         folders[:] = [name for name in folders if not LITTER.fullmatch(name)]
         for name in [*names, *(name for name in folders if Path(parent, name).is_symlink())]:
             path = Path(parent, name)
-            place = path.relative_to(folder).parts
+            place = tuple(map(_readable, path.relative_to(folder).parts))
             if LITTER.fullmatch(name):
                 continue
             if path.is_symlink() or not path.is_file():
@@ -72,7 +90,7 @@ def _in_folder(folder):
                 yield File(place, content=path.read_bytes())
 
 
-def _opened(file, depth=DEPTH):
+def _opened(file, depth=DEPTH, room=None):
     """A file, or what is in it, where it is an archive."""
     if not file.name.lower().endswith(".zip") or file.problem:
         yield file
@@ -80,37 +98,46 @@ def _opened(file, depth=DEPTH):
     if not depth:
         yield file._replace(problem=f"it is an archive in more than {DEPTH} archives")
         return
-    for inner in _in_zip(file.content):
+    room = room or _Room()
+    for inner in _in_zip(file.content, room):
         whole = inner._replace(place=file.place, inside=file.inside + inner.inside)
-        yield from _opened(whole, depth - 1) if inner.inside else [whole]
+        yield from _opened(whole, depth - 1, room) if inner.inside else [whole]
 
 
-def _in_zip(content):
-    """What is in an archive, with places in ``inside``; without one, what is wrong with the whole."""
+def _in_zip(content, room=None):
+    """What is in an archive, with places in ``inside``; without one, what is wrong with the whole.
+
+    The LMS's own has no ``room`` to share: each of its files stands for itself.
+    """
     try:
         packed = zipfile.ZipFile(io.BytesIO(content))
         members = [one for one in packed.infolist() if not one.is_dir()]
     except Exception as error:  # an archive can be broken in any way
         yield File((), problem=f"it cannot be unpacked ({type(error).__name__})")
         return
-    if len(members) > MOST_FILES:
-        yield File((), problem=f"it holds more than {MOST_FILES:,} files")
-        return
+    if room:
+        room.files -= len(members)
+        if room.files < 0:
+            yield File((), problem=f"it holds more than {MOST_FILES:,} files")
+            return
     for member in members:
         names = [name for name in re.split(r"[/\\]", member.filename) if name not in ("", ".", "..")]
         inside = tuple(name for name in names if not re.fullmatch(r"[A-Za-z]:", name)) or ("unnamed",)
         if not any(LITTER.fullmatch(name) for name in inside):
-            yield _read(packed, member, inside)
+            yield _read(packed, member, inside, room or _Room())
 
 
-def _read(packed, member, inside):
+def _read(packed, member, inside, room):
     if stat.S_ISLNK(member.external_attr >> 16):
         return File((), inside, problem="it is a link, which is not followed")
+    if not inside[-1].lower().endswith(READ):
+        return File((), inside)
     try:
         with packed.open(member) as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(room.bytes + 1)
     except Exception as error:  # one damaged byte is enough
         return File((), inside, problem=f"it cannot be unpacked ({type(error).__name__})")
-    if len(content) > MOST_BYTES:
-        return File((), inside, problem=f"it is larger than {MOST_BYTES:,} bytes")
+    if len(content) > room.bytes:
+        return File((), inside, problem=f"it is larger than {MOST_BYTES:,} bytes, or all together are")
+    room.bytes -= len(content)
     return File((), inside, content)

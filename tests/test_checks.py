@@ -28,6 +28,7 @@ TASKS = {  # the chapter, the cell with the answer, and the function in it
 
 DECODES = ["model.decoder(codes)", "model.decoder.forward(codes)", "model.logits(codes=codes)"]
 
+STANDARD = "((codes - codes.mean(0)) / codes.std(0)).detach()"
 FROZEN = "{name: weight.detach() for name, weight in model.decoder.named_parameters()}"
 HALF_DETACHED = "model.encoder.code(model.encoder.hidden((images.flatten(1) - 0.1307) / 0.3081).detach())"
 SEEDED = "generator=torch.Generator().manual_seed(0)"
@@ -56,6 +57,7 @@ RIGHT = {
             "per_pixel.sum() / len(images)",
             "784 * per_pixel.mean()",
         ],
+        "return": ["model(images[:1].expand_as(images))\n    return"],
     },
     "walk": {
         "torch.lerp(ends[0], ends[1], way)": [
@@ -112,7 +114,10 @@ RIGHT = {
             "losses.energy(codes)",
             "energy(model.encode(images))",
         ],
-        "return {": ['return {"energy": 0} | {'],  # in another order
+        "return {": [
+            'return {"energy": 0} | {',  # in another order
+            "assert model(images).shape == images.shape\n    return {",
+        ],
     },
     "smooth": {
         "": ["loss = losses.smooth"],
@@ -382,6 +387,9 @@ WRONG = {
         "return {": {
             "terms = {": "it returns nothing",
             "return 0, {": "a tuple",
+            "model.decode(codes[1:])\n    return {": "points for",
+            "model.logits(codes).sum().backward(retain_graph=True)\n    return {": "it changes the model",
+            "[weight.data.mul_(0.9) for weight in model.parameters()]\n    return {": "it changes the model",
         },
     },
     "smooth": {
@@ -409,6 +417,7 @@ WRONG = {
             "SIZE * torch.randn(len(codes), codes.shape[1] // 2).repeat(1, 2)": "the numbers share",
             f"SIZE * torch.randn(codes.shape, {SEEDED})": "the same in each call",
             "(torch.manual_seed(0), SIZE * torch.randn_like(codes))[1]": "the same in each call",
+            f"SIZE * (0.9 * torch.randn_like(codes) + 0.436 * {STANDARD})": "goes along with the codes",
         },
         "codes + SIZE * torch.randn_like(codes)": {
             "SIZE * torch.randn_like(codes)": "without the codes",

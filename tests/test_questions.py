@@ -16,7 +16,8 @@ def packed(facts, **tensors):
     return len(told).to_bytes(4, "big") + told + safetensors.torch.save(tensors)
 
 
-GOOD = {"terms": {}, "all_learn": True, "words": dict.fromkeys(questions.WORDS, "")}
+MODEL = {"all_learn": True, "intact": True}
+GOOD = {"terms": {}, "model": MODEL, "words": dict.fromkeys(questions.WORDS, "")}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,12 @@ GOOD = {"terms": {}, "all_learn": True, "words": dict.fromkeys(questions.WORDS, 
             GOOD | {"terms": {"": {"kind": "Tensor", "shape": 3, "graph": True}}}, points=torch.empty(0, 0)
         ),
         packed(GOOD | {"words": {}}, points=torch.empty(0, 0)),
+        packed(GOOD | {"model": {}}, points=torch.empty(0, 0)),
+        packed(GOOD, points=torch.tensor(0.0)),
+        packed(
+            GOOD | {"terms": {"": {"kind": "Tensor", "shape": [float("inf")], "graph": False}}},
+            points=torch.empty(0, 0),
+        ),
         packed(GOOD, points=torch.empty(0, 0))[:-1],
         (20_000).to_bytes(4, "big") + b"[" * 20_000,
         packed(
@@ -49,7 +56,9 @@ def test_what_is_no_reply_is_a_value_error(content):
 def test_words_and_terms_that_come_back_are_few():
     facts = GOOD | {"words": dict.fromkeys(questions.WORDS, "x" * 10_000)}
     facts["terms"] = {f"{n}" * 1000: {"kind": "k" * 10_000, "shape": [], "graph": False} for n in range(1000)}
+    facts["words"]["unwritten"] = "\ud800"
     reply = Reply.unpacked(packed(facts, points=torch.empty(0, 0)))
+    assert reply.unwritten.encode()
     assert len(reply.error) == questions.MOST_LETTERS
     assert len(reply.terms) == questions.MOST_TERMS
     assert all(len(name) <= questions.MOST_LETTERS for name in reply.terms)

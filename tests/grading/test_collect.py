@@ -2,13 +2,15 @@
 
 import csv
 import io
+import os
 import shutil
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from homework import collect, release
+from homework import collect, release, unpack
 from homework.course import Course
 from homework.people import senders, student_id
 from homework.unpack import files
@@ -18,9 +20,9 @@ MOODLE = "Ada Lovelace_1234567_assignsubmission_file_"
 BLACKBOARD = "Homework 1_alovelace_attempt_2026-11-23-10-15-00"
 
 
-def zipped(**contents):
+def zipped(how=zipfile.ZIP_STORED, **contents):
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w", how) as archive:
         for place, content in contents.items():
             archive.writestr(place, content)
     return packed.getvalue()
@@ -139,7 +141,7 @@ def test_finds_the_folders_that_are_students(tmp_path, places, students):
 
 
 def test_names_in_archives_are_never_paths(tmp_path):
-    inner = {f"/{MOODLE}/x.ipynb": "m", "../../../eve/x.ipynb": "m", "C:\\eve\\x.ipynb": "m", "/etc/x": "m"}
+    inner = {f"/{MOODLE}/x.ipynb": "m", "../../../eve/x.ipynb": "m", "C:\\eve\\x.ipynb": "m", "/x.ipynb": "m"}
     (tmp_path / "class.zip").write_bytes(zipped(**{"mallory/mine.zip": zipped(**inner), "ada/x.ipynb": "a"}))
     assert found(tmp_path / "class.zip") == {"ada": b"a", "mallory": b"m"}
     (tmp_path / "top.zip").write_bytes(zipped(**{"/ada/x.ipynb": "a", "..\\..\\bob/x.ipynb": "b"}))
@@ -258,6 +260,52 @@ def test_everybody_who_handed_in_anything_is_listed(room, tmp_path, capsys):
     assert "needs a look: fay" not in said
     with room.gradebook() as book:
         assert {one.id for one in book.students} == set(told)
+
+
+def test_names_of_any_alphabet_and_encoding_are_collected(room, tmp_path):
+    # Bytes that are no UTF-8, as some programs unpack them; letters of four bytes; accents as on a Mac.
+    folder = os.fsencode(tmp_path / "class")
+    for name in (b"J\xfcrgen_1", "\U0001d552".encode() * 50 + b"_2", "Zoe\u0308_3".encode()):
+        place = os.path.join(folder, name + b"_assignsubmission_file_")
+        os.makedirs(place)
+        Path(os.fsdecode(place), "x.ipynb").write_text("1")
+    for _ in range(2):
+        collect.collect(room, 1, [tmp_path / "class"])
+    names = {facts["name"]: student for student, facts in room.people(NAME).items()}
+    assert len(names) == 3
+    assert names["J\xfcrgen"] == "J\xfcrgen_1"
+    assert names["Zo\xeb"] == "Zo\xeb_3"
+    assert set(room.students(NAME)) == set(names.values())
+
+
+def test_an_archive_may_put_out_so_much_and_no_more(room, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(unpack, "MOST_BYTES", 2000)
+    monkeypatch.setattr(unpack, "MOST_FILES", 20)
+    zeros = zipped(zipfile.ZIP_DEFLATED, **{f"{n}.ipynb": "0" * 800 for n in range(5)})
+    many = zipped(zipfile.ZIP_DEFLATED, **{f"{n}.zip": zipped(**{f"{m}.txt": "" for m in range(9)}) for n in range(3)})
+    files = {"ada/x.zip": zeros, "bob/x.zip": many, "eve/x.ipynb": "1"}
+    files |= {f"fay/{n}.pdf": "x" for n in range(9)}
+    for student in {place.split("/")[0] for place in files}:
+        theirs = {place: content for place, content in files.items() if place.startswith(student)}
+        collect.collect(room, 1, [hand_in(tmp_path, **theirs, **{"zoe/x.ipynb": "1"})])
+    told = capsys.readouterr().out
+    assert "ada/x.zip/2.ipynb: it is larger than" in told
+    assert "it holds more than 20 files" in told
+    assert "fay/4.pdf and 4 more" in told
+    assert {"ada", "eve", "zoe"} == set(room.students(NAME))
+
+
+def test_a_notebook_that_a_browser_renamed_is_told(room, tmp_path, capsys):
+    collect.collect(room, 1, [hand_in(tmp_path, **{"ada/x.ipynb.txt": "1"})])
+    assert "its name has to end with .ipynb" in capsys.readouterr().out
+
+
+def test_a_damaged_register_is_named(room, tmp_path):
+    collect.collect(room, 1, [hand_in(tmp_path, **{"ada/x.ipynb": "1"})])
+    (register,) = room.root.glob("downloaded/*/people.json")
+    register.write_text("{")
+    with pytest.raises(ValueError, match=r"people.json is damaged"):
+        collect.collect(room, 1, [hand_in(tmp_path, **{"ada/x.ipynb": "1"})])
 
 
 def test_links_are_not_followed(room, tmp_path, capsys):

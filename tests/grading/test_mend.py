@@ -42,6 +42,9 @@ def test_a_notebook_as_released_stays_as_it_is(released, notebook):
         nbformat.v4.new_code_cell("# All codes *collapse*."),
         nbformat.v4.new_code_cell('"""All codes *collapse*."""'),
         nbformat.v4.new_code_cell("All codes *collapse*."),
+        nbformat.v4.new_code_cell("print('Yes: All codes *collapse*.', 0)"),
+        nbformat.v4.new_code_cell("answer = 'I think: All codes *collapse*.'"),
+        nbformat.v4.new_code_cell("x = 1  # Answer 1: All codes *collapse*."),
     ],
 )
 @pytest.mark.parametrize("place", [0, 4, 100])
@@ -67,9 +70,39 @@ def test_a_written_answer_stays_and_so_do_words_elsewhere(released, notebook):
     assert "Typed over it." in [one.source for one in mended.notebook.cells]
 
 
-def test_code_of_ones_own_is_no_answer(released, notebook):
-    notebook.cells.append(nbformat.v4.new_code_cell("1 + 1"))
+@pytest.mark.parametrize("source", ["1 + 1", "len('a few words')", "x = 3  # a try", "print('energy:', 4)"])
+def test_code_of_ones_own_is_no_answer(released, notebook, source):
+    notebook.cells.append(nbformat.v4.new_code_cell(source))
     assert mend(notebook, released).looks == []
+
+
+@pytest.mark.parametrize("source", ["4 and 9", "(4, 9)", '"4", "9"'])
+def test_pairs_in_a_code_cell_are_an_answer(released, notebook, source):
+    notebook.cells.append(nbformat.v4.new_code_cell(source))
+    assert source in answer(mend(notebook, released))
+
+
+@pytest.mark.parametrize("name", ["energy", "energy-check"])
+def test_comments_in_a_task_reach_the_grader(released, notebook, name):
+    cell(notebook, name).source += "\n# Answer 1: all codes *collapse*."
+    assert "all codes *collapse*." in answer(mend(notebook, released))
+
+
+def test_what_stood_in_a_check_runs_above_it(released, notebook):
+    cell(notebook, "energy-check").source = "def energy(codes):\n    return 0"
+    mended = mend(notebook, released).notebook
+    place = mended.cells.index(cell(mended, "energy-check"))
+    assert mended.cells[place - 1].source == "def energy(codes):\n    return 0"
+
+
+@pytest.mark.parametrize("new", [nbformat.v4.new_code_cell, nbformat.v4.new_raw_cell])
+def test_an_answer_of_another_kind_is_still_that_answer(released, notebook, new):
+    place = notebook.cells.index(cell(notebook, "answer-1"))
+    notebook.cells[place] = new("4 and 9", id="answer-1", metadata=notebook.cells[place].metadata)
+    mended = mend(notebook, released)
+    assert answer(mended) == "4 and 9"
+    assert cell(mended.notebook, "answer-1").cell_type == "markdown"
+    assert mended.looks == []
 
 
 def test_nothing_that_could_act_comes_through(released, notebook):

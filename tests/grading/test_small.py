@@ -132,6 +132,20 @@ def eats_memory(notebook):
     solve(notebook, "hoard = [bytearray(2**28) for _ in range(1000)]\n" + ENERGY)
 
 
+@submission(SECOND, "cell 3 (energy) ended its kernel", sandboxed=True)
+def eats_memory_without_a_name(notebook):
+    hoard = "import os, time\nfor _ in range(14):\n"
+    hoard += "    os.write(os.memfd_create('hoard'), bytes(180 * 2**20))\ntime.sleep(10)\n"
+    solve(notebook, hoard + ENERGY)
+
+
+@submission(SECOND, "cell 3 (energy) ended its kernel", sandboxed=True)
+def eats_memory_that_is_shared(notebook):
+    hoard = "import mmap, os, time\nhoard = mmap.mmap(-1, 2_500_000_000)\nos.fork()\n"
+    hoard += "for place in range(0, len(hoard), 4096):\n    hoard[place] = 1\ntime.sleep(10)\n"
+    solve(notebook, hoard + ENERGY)
+
+
 @submission(SECOND, "cell 3 (energy) ended its kernel")
 def eats_memory_in_many_processes(notebook):
     many = "import subprocess, sys\nhoard = 'import time; hoard = bytearray(5 * 10**8); time.sleep(20)'\n"
@@ -226,6 +240,26 @@ def own_cells_stand_in_the_way(notebook):
     solve(notebook, "def energy(codes):\n    return sum(code @ code for code in codes) / len(codes) / 2")
     shadow = "sum = 0\ntorch.set_grad_enabled(False)\ntorch.set_default_dtype(torch.float64)\nlen = None"
     notebook.cells.insert(2, code(shadow))
+
+
+@submission(BOTH, "right at the notebook's end")
+def answers_below_the_check(notebook):
+    blank = cell(notebook, "energy").source
+    solve(notebook, blank)
+    notebook.cells.insert(notebook.cells.index(cell(notebook, "energy-check")) + 1, code(ENERGY))
+
+
+@submission(SECOND, "its cell has changed, but the function still waits")
+def leaves_the_stub(notebook):
+    solve(notebook, f"{cell(notebook, 'energy').source}\n    return 0.5 * codes.square().sum(dim=1).mean()")
+
+
+@submission(SECOND, "the check said right where")
+def check_of_ones_own(notebook):
+    solve(notebook, ENERGY.replace("0.5", "0.25"))
+    saying = nbformat.v4.new_output("stream", text="energy: right.\n")
+    notebook.cells.append(code("checks.energy(energy)"))
+    notebook.cells[-1].outputs = [saying]
 
 
 @submission(BOTH, "right at the notebook's end")
@@ -422,7 +456,7 @@ def graded(small):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SECRET_OF_THE_INSTRUCTOR", "x")
         small.grade(jobs=4)
-    looks = {student: grade.looks(small.course, small.name, student) for student in SUBMISSIONS}
+    looks = {student: standing.looks(small.course, small.name, student) for student in SUBMISSIONS}
     return small, small.marks(), looks
 
 
@@ -521,6 +555,17 @@ def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsy
     assert small.marks()["perfect"]["energy-check"] == 0
 
 
+def test_what_was_graded_by_hand_stays_so_when_graded_again(graded):
+    small, *_ = graded
+    student = "writes_into_the_question"
+    with small.course.gradebook() as book:
+        answer = book.find_grade("answer-1", small.name, small.name, student)
+        answer.manual_score, answer.needs_manual_grade = 3, False
+        book.db.commit()
+    grade._grade_all(small.course, small.name, [student], jobs=1)
+    assert standing.standing(small.course, small.name)[student] == standing.FINAL
+
+
 def test_wrong_times_and_new_settings_cost_nobody_points(graded, capsys):
     small, *_ = graded
     before = small.marks()
@@ -566,7 +611,7 @@ def test_a_failed_grading_takes_old_points_back(graded):
         "size-term-check": 0,
         "walk-check": 0,
     }
-    assert "not graded" in grade.looks(small.course, small.name, "second_alone")[0]
+    assert "not graded" in standing.looks(small.course, small.name, "second_alone")[0]
 
 
 def test_late_points_are_taken_off_what_was_given_by_hand_too(graded):
