@@ -7,6 +7,7 @@ kernel. Whoever makes no guess loses nothing.
 import html
 
 import ipywidgets as widgets
+from IPython.display import display
 from torch import Tensor
 
 from helpers import plots
@@ -30,7 +31,7 @@ class Spoken(Whole):
 
 
 class Guess(Spoken):
-    """A question, and a control for the answer; ``reveal`` brings the outcome.
+    """A question, and a control for the answer, shown at once; ``reveal`` brings the outcome.
 
     Args:
         question: one sentence.
@@ -59,6 +60,7 @@ class Guess(Spoken):
         )
         asked = widgets.HTML(f"<b>Your prediction.</b> {html.escape(question)}")
         super().__init__(f"{question} ({', '.join(answers)})", [asked, *seen, control], COLUMN)
+        display(self)
 
     def comes_true(self, answer: str, outcome: str | float) -> bool:
         """Whether an answer is the outcome or, of numbers, at most a step away from it."""
