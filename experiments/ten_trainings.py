@@ -125,7 +125,7 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
             for step in RELATIVE_STEPS
         },
         "same digit at a step of 0.4": metrics.same_digit(model, images, labels, 0.4, run.seed, False),
-        "cost of noise of 0.2 spreads": metrics.cost_of_noise(model, images, 0.2 * codes.std(dim=0), run.seed)
+        "cost of noise of 0.2 spreads": metrics.cost_of_noise(model, images, 0.2, run.seed, relative=True)
         .mean()
         .item(),
         **_by_digit("cost of noise", metrics.cost_of_noise(model, images, FIXED_SIZE, run.seed), labels),

@@ -233,16 +233,20 @@ def same_digit(
 
 
 @torch.no_grad()
-def cost_of_noise(model: Autoencoder, images: Tensor, size: float | Tensor, seed: int = 0) -> Tensor:
+def cost_of_noise(
+    model: Autoencoder, images: Tensor, size: float, seed: int = 0, relative: bool = False
+) -> Tensor:
     """What noise on its code costs each digit's copy, in nats, (N,); the average of ten tries.
 
     Args:
         model: encodes and decodes.
         images: see ``models.as_batch``.
-        size: the noise's standard deviation, or one for each latent number, (latent_dim,).
+        size: the noise's standard deviation along each latent number.
         seed: of the noise.
+        relative: as a share of how far the codes spread along that number.
     """
     pixels, codes = as_batch(images), model.encode(images)
+    size = size * codes.std(dim=0) if relative else size
     generator = torch.Generator().manual_seed(seed)
 
     def missed(points):

@@ -260,6 +260,8 @@ class Autoencoder(nn.Module):
 class SharedSizes(Autoencoder):
     """An autoencoder that learns sizes of neighborhoods without looking at the digit.
 
+    ``path`` tells how large they were on average at every step of training.
+
     Args:
         n_sizes: 1, the same along every latent number, or ``latent_dim``, one along each.
         start: the sizes before training.
@@ -271,11 +273,15 @@ class SharedSizes(Autoencoder):
     ):
         super().__init__(latent_dim, width)
         self.log_sizes = nn.Parameter(torch.full((n_sizes,), math.log(start), dtype=torch.float32))
+        self.path: list[float] = []
 
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image, and the sizes that all of them share, each (N, latent_dim)."""
         codes, _ = super().neighborhoods(images)
-        return codes, self.log_sizes.exp().expand_as(codes)
+        sizes = self.log_sizes.exp().expand_as(codes)
+        if self.training:
+            self.path.append(sizes.mean().item())
+        return codes, sizes
 
 
 def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:

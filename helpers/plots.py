@@ -137,7 +137,7 @@ def latent_map(
     sizes: Tensor | None = None,
     title: str = "",
     ellipses: int = 300,
-    random_points: Tensor | None = None,
+    random_points: int = 0,
 ) -> Picture:
     """Draw where the codes of two numbers lie, colored by digit.
 
@@ -147,7 +147,7 @@ def latent_map(
         sizes: neighborhood sizes (N, 2); the first ``ellipses`` of them are drawn around their codes.
         title: above the map.
         ellipses: how many neighborhoods to draw.
-        random_points: (N, 2), drawn as crosses.
+        random_points: how many blind draws to add, as crosses.
 
     Raises:
         ValueError: the codes are not two numbers for each digit.
@@ -160,7 +160,7 @@ def latent_map(
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
         "number at the middle of its codes, the outermost codes beyond the edge"
         + (", with neighborhoods as ellipses" if sizes is not None else "")
-        + (f", and {len(random_points)} random points" if random_points is not None else "")
+        + (f", and {random_points} random points as crosses" if random_points else "")
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
     axes.set_title(title, fontsize=FONT_SIZE)
@@ -172,8 +172,9 @@ def latent_map(
         axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
     x_edges, y_edges = map_edges(codes)
     axes.set(xlim=x_edges, ylim=y_edges)
-    if random_points is not None:
-        axes.scatter(*random_points.T.numpy(), s=25, marker="x", color="black")
+    if random_points:
+        draws = torch.randn(random_points, 2, generator=torch.Generator().manual_seed(0))
+        axes.scatter(*draws.T.numpy(), s=25, marker="x", color="black")
     if sizes is not None:
         axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
     return figure

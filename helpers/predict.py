@@ -7,10 +7,11 @@ kernel. Whoever makes no guess loses nothing.
 import html
 
 import ipywidgets as widgets
+from IPython.display import display
 from torch import Tensor
 
 from helpers import plots
-from helpers.front_ends import LargeHTML, Selected, Whole
+from helpers.front_ends import Choice, LargeHTML, Selected, Whole
 
 NO_NUMBER = "?"  # where a slider starts
 COLUMN = {"flex_flow": "column", "margin": "4px 0"}
@@ -30,12 +31,12 @@ class Spoken(Whole):
 
 
 class Guess(Spoken):
-    """A question, and a control for the answer; ``reveal`` brings the outcome.
+    """A question, and a control for the answer, shown at once; ``reveal`` brings the outcome.
 
     Args:
         question: one sentence.
         answers: as they are shown, each with what it is compared by.
-        control: chooses one of them.
+        control: chooses one of them, by its place; of numbers, a slider.
         seen: what stands between question and control.
         step: how far from the outcome a number still comes true.
         unit: of a number.
@@ -58,7 +59,9 @@ class Guess(Spoken):
             unit,
         )
         asked = widgets.HTML(f"<b>Your prediction.</b> {html.escape(question)}")
-        super().__init__(f"{question} ({', '.join(answers)})", [asked, *seen, control], COLUMN)
+        chosen = self.heard(lambda answer: f"Your guess: {answer}.")
+        super().__init__(f"{question} ({', '.join(answers)})", [asked, *seen, control, chosen], COLUMN)
+        display(self)
 
     def comes_true(self, answer: str, outcome: str | float) -> bool:
         """Whether an answer is the outcome or, of numbers, at most a step away from it."""
@@ -68,7 +71,8 @@ class Guess(Spoken):
     def heard(self, reply) -> Selected:
         """Shows ``reply`` to the answer that is chosen, in the page alone; nothing while none is."""
         replies = ["" if value is None else html.escape(reply(key)) for key, value in self.answers.items()]
-        return Selected(self.control, [widgets.HTML(words) for words in replies])
+        trait = "value" if self.step else "index"
+        return Selected(self.control, [widgets.HTML(words) for words in replies], trait)
 
 
 def choice(question: str, *answers: str) -> Guess:
@@ -97,12 +101,12 @@ def number(question: str, low: float, high: float, step: float, unit: str = "") 
     """
     values = [low + step * i for i in range(round((high - low) / step) + 1)]
     answers = {NO_NUMBER: None} | {f"{value:g}{unit}": value for value in values}
-    slider = widgets.SelectionSlider(options=list(answers), layout={"width": "430px", "max_width": "100%"})
+    slider = widgets.IntSlider(0, 0, len(values), description="guess", readout=False)
     return Guess(question, answers, slider, step=step, unit=unit)
 
 
 def _buttons(answers):
-    return widgets.RadioButtons(options=list(answers), value=None, layout={"width": "auto"})
+    return Choice(options=list(answers), value=None, style={"button_width": "auto"})
 
 
 _revealed: dict[str, tuple[Guess, str | float]] = {}  # question to its last guess, and the outcome

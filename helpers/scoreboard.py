@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import metrics
-from helpers.settings import LATENT_DIM, WEIGHT_DECAY_BY_CHAPTER
+from helpers.settings import LATENT_DIM, MAP_DIM, WEIGHT_DECAY_BY_CHAPTER
 
 SHOWN = ["recognizable", "coverage", "Fréchet distance"]
 OF_THE_CHAPTER = "as in the chapter"
@@ -56,6 +56,30 @@ def by_sampler(metric: str, chapters: int) -> pd.DataFrame:
         for n in range(1, chapters + 1)
     }
     return pd.DataFrame(rows).T.round(1)
+
+
+def ladder() -> pd.DataFrame:
+    """Return medians of chapter 4's loss and blind samples, by who learns the sizes of neighborhoods."""
+    rows = {}
+    for sizes in ("one for all", "one for each number", OF_THE_CHAPTER):
+        name = "each digit's own" if sizes == OF_THE_CHAPTER else sizes
+        rows[name] = {metric: median(metric, 4, sizes=sizes) for metric in SHOWN}
+        rows[name]["loss"] = median("test loss", 4, "none", sizes=sizes)
+    return pd.DataFrame(rows).T.round(2)
+
+
+def journey() -> pd.DataFrame:
+    """Return medians of what became of the latent space, a column for each chapter."""
+    kinds = {
+        "from the random points, 12 numbers": ("distance from N(0, I)", LATENT_DIM),
+        "from the random points, 2 numbers": ("distance from N(0, I)", MAP_DIM),
+        "neighbors that keep their digit": ("same digit at 0.5", LATENT_DIM),
+    }
+    rows = {
+        name: {f"chapter {n}": median(metric, n, "none", latent_dim=dim) for n in (1, 2, 3, 4)}
+        for name, (metric, dim) in kinds.items()
+    }
+    return pd.DataFrame(rows).T.round(2)
 
 
 def scoreboard(chapters: int, **yours: metrics.Scores) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """One training loop for all four chapters."""
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ from helpers.settings import BATCH_SIZE, EPOCHS, PEAK_LR
 Terms = dict[str, Tensor]
 History = list[dict[str, float]]
 REPORTS_PER_EPOCH = 10
+SMALL_WIDTH, SMALL_EPOCHS = 256, 2  # of models that are only compared with each other
 
 
 def fit(
@@ -81,6 +83,21 @@ def fit(
                 progress.add(terms)
             keep()
     return progress.history
+
+
+def fit_small(loss: Callable, images: Tensor, model: Autoencoder | None = None, **given) -> Autoencoder:
+    """Return a small model after two epochs, where many models are to be compared.
+
+    Args:
+        loss: see ``fit``; called with whatever is ``given``, too.
+        images: see ``models.as_batch``.
+        model: to be trained; None for a new autoencoder of a smaller width.
+        given: by name, for the loss.
+    """
+    torch.manual_seed(0)
+    model = model or Autoencoder(width=SMALL_WIDTH)
+    fit(model, functools.partial(loss, **given), images, epochs=SMALL_EPOCHS)
+    return model
 
 
 @contextlib.contextmanager

@@ -6,18 +6,20 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from helpers import metrics, scoreboard
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NUMERALS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 BETTER = {"Fréchet distance": "less", "recognizable": "greater", "coverage": "greater"}
 
 
-def measured(metric, chapter, sampler="blind", latent_dim=12, weight_decay=None):
+def measured(metric, chapter, sampler="blind", latent_dim=12, **kind):
     """What was measured, in the order of the seeds; see ``scoreboard.ten_trainings``."""
-    chosen = scoreboard.ten_trainings(4, latent_dim, weight_decay).query(
+    chosen = scoreboard.ten_trainings(4, latent_dim, **kind).query(
         "metric == @metric and chapter == @chapter and sampler == @sampler"
     )
     return chosen.sort_values("seed").reset_index()["value"]
@@ -72,15 +74,19 @@ def two_numbers():
 def springs_on_the_codes_alone():
     """What chapter 2 says of its own training without weight decay."""
 
-    def without(metric, sampler="none"):
-        return measured(metric, 2, sampler, weight_decay=0.0).median()
+    def without(sampler):
+        return measured("Fréchet distance", 2, sampler, weight_decay=0.0).median()
 
     return (
         f"In the median of ten trainings without weight decay, the blind Fréchet distance of chapter 2 is "
-        f"{without('Fréchet distance', 'blind'):.1f}, no better than chapter 1's "
-        f"{median('Fréchet distance', 1)}, and a small step goes {without('jump'):.0%} of the way to another "
-        f"digit instead of {percent('jump', 2, 'none')}."
+        f"{without('blind'):.1f}, no better than chapter 1's {median('Fréchet distance', 1)}; shrunk by one "
+        f"number it is {without('scaled'):.1f}."
     )
+
+
+def how_many(*kinds):
+    """How many trainings there are of the kind of sizes of which there are fewest."""
+    return min(measured("test loss", 4, "none", sizes=sizes).size for sizes in kinds)
 
 
 def quotes():
@@ -106,22 +112,28 @@ def quotes():
             f"the median from {median('Fréchet distance', 1)} to {median('Fréchet distance', 2)}, and they "
             f"cover {percent('coverage', 2)} of the test digits instead of {percent('coverage', 1)} (more in "
             f"{how_often('coverage', 2)}).",
-            f"*Fitted* hardly moved, from {median('Fréchet distance', 1, 'fitted')} to "
-            f"{median('Fréchet distance', 2, 'fitted')}",
+            f"in ten trainings the distance came out between {measured('Fréchet distance', 2).min():.1f} and "
+            f"{measured('Fréchet distance', 2).max():.1f}.",
+            f"even fitted samples are recognizable at {percent('recognizable', 2, 'fitted')} only, in "
+            f"chapter 1 at {percent('recognizable', 1, 'fitted')}.",
             springs_on_the_codes_alone(),
         ],
         "notebooks/3_smooth_neighborhoods.ipynb": [
             f"the blind Fréchet distance fell in {how_often('Fréchet distance', 3)} trainings, in the median "
             f"from {median('Fréchet distance', 2)} to {median('Fréchet distance', 3)}; coverage rose from "
             f"{percent('coverage', 2)} to {percent('coverage', 3)}.",
-            f"the *fitted* Fréchet distance, from {median('Fréchet distance', 2, 'fitted')} to "
+            f"their Fréchet distance rose from {median('Fréchet distance', 2, 'fitted')} to "
             f"{median('Fréchet distance', 3, 'fitted')}.",
+            f"(a median of {percent('same digit at 0.5', 3, 'none')} at half the spread, after "
+            f"{percent('same digit at 0.5', 1, 'none')} and {percent('same digit at 0.5', 2, 'none')})",
         ],
         "notebooks/4_variational_autoencoder.ipynb": [
             f"The share of recognizable blind samples rose in {how_often('recognizable', 4)} trainings, in "
             f"the median from {percent('recognizable', 3)} to {percent('recognizable', 4)}, and the Fréchet "
             f"distance fell in {how_often('Fréchet distance', 4)}, from {median('Fréchet distance', 3)} to "
             f"{median('Fréchet distance', 4)}.",
+            f"(The first two rows are medians of {NUMERALS[how_many('one for all', 'one for each number')]} "
+            f"trainings, the last of ten.)",
         ],
     }
 
@@ -152,6 +164,39 @@ def test_no_text_quotes_a_chapter_that_got_worse_as_better():
         for chapter in (2, 3, 4):
             if (metric, chapter) != ("coverage", 2):
                 assert improved(metric, chapter).sum() >= 8, (metric, chapter)
+
+
+def test_each_half_step_of_chapter_4_earns_something_in_every_training():
+    """One size for all digits, one for each number, each digit's own; the price finds a scale."""
+    steps = ("one for all", "one for each number", scoreboard.OF_THE_CHAPTER)
+    for metric, gap in (("recognizable", 0.1), ("Fréchet distance", -0.4)):
+        shared, numbers, own = (measured(metric, 4, sizes=sizes) for sizes in steps)
+        assert all((numbers - shared) * gap > 0), metric  # of the seeds that all of them have
+        assert abs(own.median() - numbers.median()) > abs(numbers.median() - shared.median()), metric
+    assert measured("size of 0", 4, "none", sizes="one for all").between(0.15, 0.25).all()
+
+
+def test_digits_that_noise_hurts_ask_for_small_neighborhoods_in_every_training():
+    def by_digit(name, chapter):
+        return pd.DataFrame({digit: measured(f"{name} of {digit}", chapter, "none") for digit in range(10)})
+
+    costs, sizes = by_digit("cost of noise", 3).median(), by_digit("size", 4)
+    assert len(sizes) >= 3
+    assert (sizes.idxmax(axis=1) == 1).all()
+    assert (sizes.corrwith(costs, axis=1) < -0.5).all()
+
+
+def test_what_the_chapters_say_of_clouds_and_steps():
+    """Chapter 1's cloud is no ball, chapter 2's is; and in relative steps no chapter is smoother."""
+    blind, scaled, fitted = (measured("Fréchet distance", 1, how) for how in ("blind", "scaled", "fitted"))
+    assert all(blind - scaled < 0.5 * (blind - fitted))
+    assert all(measured("Fréchet distance", 2, "scaled") < 1.4 * measured("Fréchet distance", 2, "fitted"))
+    shares = [measured("same digit at 0.5", chapter, "none") for chapter in (1, 2, 3, 4)]
+    assert max(shares[2]) - min(shares[0]) < 0.05
+    assert all(shares[3] < shares[0])
+    place = [measured("distance from N(0, I)", chapter, "none", dim) for dim in (12, 2) for chapter in (3, 4)]
+    assert all(place[1] < place[0])
+    assert all(place[3] < place[2])
 
 
 if __name__ == "__main__":

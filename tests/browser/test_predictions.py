@@ -1,0 +1,80 @@
+"""Predictions by keyboard: in JupyterLab, and in an exported page without a kernel."""
+
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import ROOT, run_all
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+CELLS = [
+    "from helpers import data, predict\nimages, _ = data.load_mnist('test')",
+    "choice = predict.choice('Mixed or sorted?', 'mixed', 'sorted', 'neither')",
+    "predict.reveal(choice, 'sorted')",
+    "number = predict.number('What share?', 0, 100, 10, '%')",
+    "predict.reveal(number, 44.2)",
+    "picture = predict.picture('Which is the first?', {'A': images[8:16], 'B': images[:8]})",
+    "predict.reveal(picture, 'B')",
+    "predict.summary()",
+]
+
+
+@pytest.fixture(scope="module")
+def notebook():
+    made = new_notebook(cells=[new_markdown_cell("# Predictions"), *map(new_code_cell, CELLS)])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return made
+
+
+@pytest.fixture(params=["lab", "exported page"])
+def asked(request, notebook, tmp_path, page, new_page):
+    """A page with three predictions, each revealed, and a summary."""
+    if request.param == "lab":
+        lab = request.getfixturevalue("lab")
+        nbformat.write(notebook, lab.folder / "notebooks" / "predictions.ipynb")
+        page.goto(lab.lab("predictions.ipynb"))
+        run_all(page)
+    else:
+        nbformat.write(notebook, tmp_path / "predictions.ipynb")
+        command = [sys.executable, ROOT / "docs" / "pages.py", tmp_path / "predictions.ipynb", tmp_path]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        page.goto((tmp_path / "predictions.html").as_uri())
+    page.locator(".prediction").nth(6).wait_for(timeout=120_000)
+    return page
+
+
+def told(page, place):
+    """What stands below a prediction, hidden words left out."""
+    return page.locator(".prediction").nth(place).inner_text()
+
+
+def test_guesses_are_heard_and_answered_by_keyboard(asked):
+    for place in (1, 3, 5):
+        assert "You said" not in told(asked, place)
+    assert "came true" not in told(asked, 6)
+
+    asked.locator(".prediction").nth(0).get_by_role("button").first.focus()
+    asked.keyboard.press("Space")
+    asked.get_by_text("Your guess: mixed.").wait_for()
+    asked.get_by_text("You said mixed: a surprise.").wait_for()
+    asked.keyboard.press("Tab")
+    asked.keyboard.press("Enter")
+    asked.get_by_text("You said sorted: it came true.").wait_for()
+
+    asked.locator(".prediction").nth(2).get_by_role("slider").focus()
+    for _ in range(5):
+        asked.keyboard.press("ArrowRight")
+    asked.get_by_text("You said 40%: it came true.").wait_for()
+    assert "Outcome: 44.2%" in told(asked, 3)
+
+    summary = told(asked, 6)
+    assert "1 came true" in summary
+    assert "2 came true" in summary
+    assert "3 " not in summary.replace("of 3:", "")
+
+
+def test_names_roles_and_contrast(asked):
+    found = Axe().run(asked, context=".prediction").response["violations"]
+    assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
