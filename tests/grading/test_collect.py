@@ -282,7 +282,9 @@ def test_an_archive_may_put_out_so_much_and_no_more(room, tmp_path, monkeypatch,
     monkeypatch.setattr(unpack, "MOST_BYTES", 2000)
     monkeypatch.setattr(unpack, "MOST_FILES", 20)
     zeros = zipped(zipfile.ZIP_DEFLATED, **{f"{n}.ipynb": "0" * 800 for n in range(5)})
-    many = zipped(zipfile.ZIP_DEFLATED, **{f"{n}.zip": zipped(**{f"{m}.txt": "" for m in range(9)}) for n in range(3)})
+    many = zipped(
+        zipfile.ZIP_DEFLATED, **{f"{n}.zip": zipped(**{f"{m}.txt": "" for m in range(9)}) for n in range(3)}
+    )
     files = {"ada/x.zip": zeros, "bob/x.zip": many, "eve/x.ipynb": "1"}
     files |= {f"fay/{n}.pdf": "x" for n in range(9)}
     for student in {place.split("/")[0] for place in files}:
