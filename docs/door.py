@@ -65,10 +65,6 @@ def card(chapter: course.Chapter, executed: Path) -> dict:
         found = share.picture_of(nbformat.read(file, as_version=4)) if file.exists() else None
         picture, alt = found or (None, "")
     source, (width, height) = light.picture(picture) if picture else ("", (0, 0))
-    promises = [
-        markdown2html(promise).strip().removeprefix("<p>").removesuffix("</p>")
-        for promise in chapter.promises
-    ]
     return {
         "chapter": chapter,
         "picture": source,
@@ -100,7 +96,7 @@ def door(notebook: nbformat.NotebookNode, cards: list[dict]) -> str:
     )
     soup = BeautifulSoup(html, "html.parser")
     views = pages.with_stills(soup, models)
-    return pages.with_widgets(str(soup), views, models)
+    return pages.with_widgets(pages.as_html(soup), views, models)
 
 
 def main(folder: Path, executed: Path) -> None:

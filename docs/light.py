@@ -70,7 +70,15 @@ class Blocks:
         if content in self.places:
             return self.places[content], ""
         number = self.places[content] = len(self.places)
-        return number, f'<script type="application/gzip" id="block-{number}">{compressed(content)}</script>\n'
+        return number, script(content, f'data-block="{number}"')
+
+
+def script(content: bytes, attribute: str) -> str:
+    """Return a block's HTML, and the word that it has arrived."""
+    return (
+        f'<script type="application/gzip" {attribute}>{compressed(content)}</script>'
+        "<script>course.arrived(document.currentScript)</script>\n"
+    )
 
 
 def compressed(content: bytes) -> str:
@@ -101,8 +109,7 @@ def group(view: str, models: dict, blocks: Blocks) -> str:
             html += made
             parts.append(part)
     described = json.dumps({"view": view, "models": shells, "parts": parts}, separators=(",", ":"))
-    last = f'<script type="application/gzip" data-view="{view}">{compressed(described.encode())}</script>\n'
-    return f"{html}{last}<script>course.show(document.currentScript.previousElementSibling)</script>\n"
+    return html + script(described.encode(), f'data-view="{view}"')
 
 
 def _long_texts(key, shell):
@@ -184,13 +191,12 @@ def reachable(view: str, models: dict) -> set[str]:
     return found
 
 
-def widgets(views: list[str], models: dict, runtime: str, steps: int) -> str:
-    """Return the HTML that brings these views to life, one after the other, with the script that draws them.
+def widgets(views: list[str], models: dict, steps: int) -> str:
+    """Return the HTML that brings these views to life, one after the other.
 
     Models that nothing refers to, such as links between two others, come with the last of what they link.
     """
-    html = f'<script type="application/gzip" id="runtime">{compressed(runtime.encode())}</script>\n'
-    blocks, known = Blocks(steps), set()
+    html, blocks, known = "", Blocks(steps), set()
     needed_by = {view: reachable(view, models) for view in views}
     loose = set(models) - set().union(*needed_by.values(), *map(references, models.values()))
     for view in views:

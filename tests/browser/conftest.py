@@ -149,6 +149,16 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Chapter 1 and the front door, by the programs that ``make html`` calls."""
+    folder = tmp_path_factory.mktemp("site")
+    for words in (["pages.py", "notebooks/1_autoencoder.ipynb", folder], ["door.py", folder, folder]):
+        command = [sys.executable, ROOT / "docs" / words[0], *words[1:]]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)

@@ -3,7 +3,6 @@
 import base64
 import gzip
 import re
-import subprocess
 import sys
 import zlib
 
@@ -50,7 +49,7 @@ def test_the_page_asks_nobody_for_anything(in_page):
 @pytest.fixture(scope="module")
 def blocks(exported):
     """What the page's blocks hold, unpacked."""
-    packed = re.findall(r'<script type="application/gzip" id="block-\d+">([^<]+)', exported.read_text())
+    packed = re.findall(r'<script type="application/gzip" data-block="\d+">([^<]+)', exported.read_text())
     return [gzip.decompress(base64.b64decode(one)) for one in packed]
 
 
@@ -106,18 +105,9 @@ def test_what_is_no_network_s_weights_is_left_alone():
     assert light.halves_of(b"anything", [[5, 3]]) == (None, "bytes")
 
 
-@pytest.fixture(scope="module")
-def chapter(tmp_path_factory):
-    """Chapter 1, exported by the program that ``make html`` calls."""
-    folder = tmp_path_factory.mktemp("chapter")
-    command = [sys.executable, "docs/pages.py", "notebooks/1_autoencoder.ipynb", folder]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    return folder / "1_autoencoder.html"
-
-
-def test_a_chapter_explores_and_leads_to_the_other_pages(chapter, new_page):
+def test_a_chapter_explores_and_leads_to_the_other_pages(site, new_page):
     page = new_page(offline=True)
-    page.goto(chapter.as_uri())
+    page.goto((site / "1_autoencoder.html").as_uri())
     page.locator(".explorer-page").nth(2).wait_for()
     for place in range(3):
         explored = Explored(page, place)
