@@ -101,8 +101,18 @@ def test_weights_come_back_in_the_form_in_which_they_went(untouched, form):
     assert np.abs(again.astype(float) - halves).max() < 0.5 * np.abs(halves).max() / 127 + 2e-3
 
 
+def test_counts_of_small_steps_become_counts_of_larger_ones():
+    counts = np.random.default_rng(0).normal(0, 30, 40 * 31).clip(-127, 127).astype(np.int8)
+    packed = zlib.compress(counts.tobytes())
+    fewer = np.frombuffer(zlib.decompress(light.recounted(packed, [[40, 30]], steps=3)), np.int8)
+    assert (fewer[1200:] == counts[1200:]).all()  # biases
+    assert np.abs(fewer.astype(int) - counts).max() <= 7
+    assert len(set(fewer[:1200])) < 30 < len(set(counts[:1200]))
+
+
 def test_what_is_no_network_s_weights_is_left_alone():
     assert light.halves_of(b"anything", [[5, 3]]) == (None, "bytes")
+    assert light.recounted(b"anything", [[5, 3]], steps=3) == b"anything"
 
 
 def test_a_chapter_explores_and_leads_to_the_other_pages(site, new_page):
