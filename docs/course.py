@@ -31,7 +31,7 @@ def chapter(file: Path) -> Chapter:
     prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     headings = re.findall(r"^# (.+)", "\n".join(prose), re.MULTILINE)
     first = prose[0] if prose else ""
-    question = re.search(r"\*\*The question\.?\*\*\.?\s*(.+?)\s*(?:\n\n|$)", first, re.DOTALL)
+    question = re.search(r"\*\*The question\.?\*\*\.?\s*(.+?)\s*(?:You will see|\n\n|$)", first, re.DOTALL)
     minutes = re.search(r"\*\*Time:?\*\*:?[^\d\n]*(\d+) minutes", first)
     return Chapter(
         name=file.stem,

@@ -70,7 +70,15 @@ class Blocks:
         if content in self.places:
             return self.places[content], ""
         number = self.places[content] = len(self.places)
-        return number, f'<script type="application/gzip" id="block-{number}">{compressed(content)}</script>\n'
+        return number, script(content, f'data-block="{number}"')
+
+
+def script(content: bytes, attribute: str) -> str:
+    """Return a block's HTML, and the word that it has arrived."""
+    return (
+        f'<script type="application/gzip" {attribute}>{compressed(content)}</script>'
+        "<script>course.arrived(document.currentScript)</script>\n"
+    )
 
 
 def compressed(content: bytes) -> str:
@@ -101,8 +109,7 @@ def group(view: str, models: dict, blocks: Blocks) -> str:
             html += made
             parts.append(part)
     described = json.dumps({"view": view, "models": shells, "parts": parts}, separators=(",", ":"))
-    last = f'<script type="application/gzip" data-view="{view}">{compressed(described.encode())}</script>\n'
-    return f"{html}{last}<script>course.show(document.currentScript.previousElementSibling)</script>\n"
+    return html + script(described.encode(), f'data-view="{view}"')
 
 
 def _long_texts(key, shell):
@@ -120,14 +127,19 @@ def _buffers(key, shell, steps):
     shapes, found = shell["state"].get("shapes"), []
     for buffer in shell.pop("buffers", []):
         part, content = {"model": key, "path": buffer["path"]}, base64.b64decode(buffer["data"])
-        weights, form = (
-            halves_of(content, shapes) if buffer["path"] == ["weights"] and shapes else (None, "bytes")
-        )
-        if weights is None:
-            found.append((part | {"kind": "bytes"}, content))
-        else:
-            found.append((part | {"kind": form, "shapes": shapes}, rounded(weights, shapes, steps)))
+        if shapes and buffer["path"] == ["weights"]:
+            kind, content = _network(content, shapes, steps)
+            part |= {"kind": kind, "shapes": shapes}
+        found.append(({"kind": "bytes"} | part, content))
     return found
+
+
+def _network(content, shapes, steps):
+    """The kind and the bytes of a network's weights, rounded where their form is known."""
+    halves, form = halves_of(content, shapes)
+    if halves is not None:
+        return form, rounded(halves, shapes, steps)
+    return "bytes", recounted(content, shapes, steps)
 
 
 def halves_of(content: bytes, shapes: list[list[int]]) -> tuple[np.ndarray | None, str]:
@@ -135,16 +147,12 @@ def halves_of(content: bytes, shapes: list[list[int]]) -> tuple[np.ndarray | Non
 
     The form is "halves", or "planes": all low bytes, then all high ones, deflated.
     """
-    count = sum(outputs * (inputs + 1) for outputs, inputs in shapes)
-    if len(content) == 2 * count:
+    if len(content) == 2 * _size(shapes):
         return np.frombuffer(content, "<f2"), "halves"
-    try:
-        planes = np.frombuffer(zlib.decompress(content), np.uint8)
-    except zlib.error:
+    planes = _inflated(content)
+    if len(planes) != 2 * _size(shapes):
         return None, "bytes"
-    if len(planes) != 2 * count:
-        return None, "bytes"
-    return np.ascontiguousarray(planes.reshape(2, count).T).view("<f2")[:, 0], "planes"
+    return np.ascontiguousarray(planes.reshape(2, -1).T).view("<f2")[:, 0], "planes"
 
 
 def rounded(halves: np.ndarray, shapes: list[list[int]], steps: int) -> bytes:
@@ -166,6 +174,36 @@ def rounded(halves: np.ndarray, shapes: list[list[int]], steps: int) -> bytes:
     return b"".join(parts)
 
 
+def recounted(content: bytes, shapes: list[list[int]], steps: int) -> bytes:
+    """Return weights that are deflated counts of small steps, a byte each, as counts of larger ones.
+
+    For ``steps`` see ``STEPS``. Whatever else it is stays as it is.
+    """
+    counts = _inflated(content)
+    if len(counts) != _size(shapes):
+        return content
+    counts, start = counts.view(np.int8).copy(), 0
+    for outputs, inputs in shapes:
+        matrix = counts[start : start + outputs * inputs]
+        step = max(1, round(matrix.std() / steps))
+        matrix[:] = np.clip((matrix / step).round(), -(127 // step), 127 // step) * step
+        start += outputs * (inputs + 1)
+    packer = zlib.compressobj(strategy=zlib.Z_HUFFMAN_ONLY)
+    return packer.compress(counts.tobytes()) + packer.flush()
+
+
+def _size(shapes):
+    return sum(outputs * (inputs + 1) for outputs, inputs in shapes)
+
+
+def _inflated(content):
+    """The bytes that were deflated, or none."""
+    try:
+        return np.frombuffer(zlib.decompress(content), np.uint8)
+    except zlib.error:
+        return np.empty(0, np.uint8)
+
+
 # ------------------------------------------------------------------------------------ widgets of a page
 
 
@@ -184,13 +222,12 @@ def reachable(view: str, models: dict) -> set[str]:
     return found
 
 
-def widgets(views: list[str], models: dict, runtime: str, steps: int) -> str:
-    """Return the HTML that brings these views to life, one after the other, with the script that draws them.
+def widgets(views: list[str], models: dict, steps: int) -> str:
+    """Return the HTML that brings these views to life, one after the other.
 
     Models that nothing refers to, such as links between two others, come with the last of what they link.
     """
-    html = f'<script type="application/gzip" id="runtime">{compressed(runtime.encode())}</script>\n'
-    blocks, known = Blocks(steps), set()
+    html, blocks, known = "", Blocks(steps), set()
     needed_by = {view: reachable(view, models) for view in views}
     loose = set(models) - set().union(*needed_by.values(), *map(references, models.values()))
     for view in views:

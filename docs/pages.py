@@ -9,17 +9,18 @@ import base64
 import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
 
 import course
 import home
 import light
-import nbformat
+import run
 import scripts
 import share
-from bs4 import BeautifulSoup
-from nbclient import NotebookClient
-from nbconvert import HTMLExporter
-from tqdm import tqdm
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -27,19 +28,8 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 ONLY_FOR_JUPYTER = {"set-up"}  # ids of cells that install something, where there is something to install
 MOST_BYTES = 4_000_000  # of a page
 NOTHING = {"state": {}}
-WIDGETS = "<!-- widgets -->"  # where the template wants them
-
-
-def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """Run all cells, with ``folder`` as their working folder, and keep the widgets' state."""
-    with tqdm(total=len(notebook.cells), unit="cell") as progress:
-        client = NotebookClient(
-            notebook,
-            timeout=900,
-            resources={"metadata": {"path": str(folder)}},
-            on_cell_complete=lambda **_: progress.update(),
-        )
-        return client.execute()
+RUNTIME = "<!-- runtime -->"  # where the template wants what draws widgets: early, since it takes a while
+WIDGETS = "<!-- widgets -->"  # and the widgets
 
 
 def exporter() -> HTMLExporter:
@@ -80,7 +70,12 @@ def page(notebook: nbformat.NotebookNode, name: str, neighbors: list[course.Chap
     soup = BeautifulSoup(html, "html.parser")
     finish(soup)
     views = with_stills(soup, models)
-    return with_widgets(str(soup), views, models)
+    return with_widgets(as_html(soup), views, models)
+
+
+def as_html(soup: BeautifulSoup) -> str:
+    """Return what a page's soup reads as HTML of today."""
+    return soup.decode(formatter="html5")
 
 
 def _readable(cell, models):
@@ -115,11 +110,16 @@ def _is_progress(view, models):
 
 def finish(soup: BeautifulSoup) -> None:
     """Give a page contents, named anchors, tables that scroll, and light pictures."""
+    for heading in soup.select("main :is(h1, h2, h3, h4)[id]"):
+        heading["id"] = _as_id(heading["id"])
+    for link in soup.select("main a[href*='#']:not([href*='//'])"):
+        address, _, heading = link["href"].partition("#")
+        link["href"] = f"{address}#{_as_id(unquote(heading))}"
     for anchor in soup.select("a.anchor-link"):
         anchor["aria-label"] = "Link to this section"
     for table in soup.select("main table"):
         _tidy_table(table)
-        table.wrap(soup.new_tag("div", attrs={"class": "table", "role": "region", "aria-label": "Table"}))
+        table.wrap(soup.new_tag("div", attrs={"class": "table"}))
     for style in soup.select("main style"):
         style.decompose()
     for picture in soup.select("img[src^='data:image/png']"):
@@ -128,12 +128,20 @@ def finish(soup: BeautifulSoup) -> None:
         contents.append(_contents(soup))
 
 
+def _as_id(heading):
+    """A heading's id without what needs an escape somewhere."""
+    return "section-" + re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
 def _tidy_table(table):
     """Take the look out of a table that pandas or Markdown has made, and say what its heads are heads of."""
     for tag in [table, *table.select("tr, td, th")]:
         for look in ("border", "style", "valign"):
             tag.attrs.pop(look, None)
     for head in table.select("th"):
+        if not head.get_text(strip=True):
+            head.name = "td"
+            continue
         head.attrs.setdefault("scope", "col" if head.find_parent("thead") else "row")
 
 
@@ -161,8 +169,9 @@ def with_widgets(html: str, views: list[str], models: dict) -> str:
     """Return a page with its widgets, their weights rounded no more than ``MOST_BYTES`` make necessary."""
     if not views:
         return html
+    html = html.replace(RUNTIME, light.script(scripts.runtime().encode(), 'id="runtime"'))
     for steps in light.STEPS:
-        whole = html.replace(WIDGETS, light.widgets(views, models, scripts.runtime(), steps))
+        whole = html.replace(WIDGETS, light.widgets(views, models, steps))
         if len(whole.encode()) <= MOST_BYTES:
             break
     return whole
@@ -192,7 +201,7 @@ def main(source: Path, folder: Path) -> None:
     """Run the notebook ``source``, unless it has been run, and write its page into ``folder``."""
     notebook = nbformat.read(source, as_version=4)
     if not any(cell.get("execution_count") for cell in notebook.cells):
-        notebook = run(notebook, source.parent)
+        notebook = run.run(notebook, source.parent)
     folder.mkdir(parents=True, exist_ok=True)
     about = share.about(course.chapter(source), notebook, folder)
     (folder / f"{source.stem}.html").write_text(

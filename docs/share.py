@@ -5,10 +5,11 @@ import io
 import re
 from pathlib import Path
 
-import course
-import home
 import nbformat
 from PIL import Image
+
+import course
+import home
 
 SHARED_SIZE = (1200, 630)  # pixels, as Open Graph's readers crop
 COURSE = "From Autoencoder to VAE: how a network that copies pictures becomes one that invents them."

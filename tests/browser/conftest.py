@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parents[2]
+SITE = Path(os.environ["SITE"]).resolve() if os.environ.get("SITE") else None  # pages that have been built
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -146,6 +147,18 @@ def exported(tmp_path_factory):
     command = [sys.executable, ROOT / "docs" / "pages.py", folder / "explorers.ipynb", folder]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return folder / "explorers.html"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Chapter 1 and the front door, by the programs that ``make html`` calls, or what SITE names."""
+    if SITE:
+        return SITE
+    folder = tmp_path_factory.mktemp("site")
+    for words in (["pages.py", "notebooks/1_autoencoder.ipynb", folder], ["door.py", folder, folder]):
+        command = [sys.executable, ROOT / "docs" / words[0], *words[1:]]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    return folder
 
 
 @pytest.fixture(scope="session")

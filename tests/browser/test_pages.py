@@ -3,7 +3,6 @@
 import base64
 import gzip
 import re
-import subprocess
 import sys
 import zlib
 
@@ -50,7 +49,7 @@ def test_the_page_asks_nobody_for_anything(in_page):
 @pytest.fixture(scope="module")
 def blocks(exported):
     """What the page's blocks hold, unpacked."""
-    packed = re.findall(r'<script type="application/gzip" id="block-\d+">([^<]+)', exported.read_text())
+    packed = re.findall(r'<script type="application/gzip" data-block="\d+">([^<]+)', exported.read_text())
     return [gzip.decompress(base64.b64decode(one)) for one in packed]
 
 
@@ -102,22 +101,23 @@ def test_weights_come_back_in_the_form_in_which_they_went(untouched, form):
     assert np.abs(again.astype(float) - halves).max() < 0.5 * np.abs(halves).max() / 127 + 2e-3
 
 
+def test_counts_of_small_steps_become_counts_of_larger_ones():
+    counts = np.random.default_rng(0).normal(0, 30, 40 * 31).clip(-127, 127).astype(np.int8)
+    packed = zlib.compress(counts.tobytes())
+    fewer = np.frombuffer(zlib.decompress(light.recounted(packed, [[40, 30]], steps=3)), np.int8)
+    assert (fewer[1200:] == counts[1200:]).all()  # biases
+    assert np.abs(fewer.astype(int) - counts).max() <= 7
+    assert len(set(fewer[:1200])) < 30 < len(set(counts[:1200]))
+
+
 def test_what_is_no_network_s_weights_is_left_alone():
     assert light.halves_of(b"anything", [[5, 3]]) == (None, "bytes")
+    assert light.recounted(b"anything", [[5, 3]], steps=3) == b"anything"
 
 
-@pytest.fixture(scope="module")
-def chapter(tmp_path_factory):
-    """Chapter 1, exported by the program that ``make html`` calls."""
-    folder = tmp_path_factory.mktemp("chapter")
-    command = [sys.executable, "docs/pages.py", "notebooks/1_autoencoder.ipynb", folder]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    return folder / "1_autoencoder.html"
-
-
-def test_a_chapter_explores_and_leads_to_the_other_pages(chapter, new_page):
+def test_a_chapter_explores_and_leads_to_the_other_pages(site, new_page):
     page = new_page(offline=True)
-    page.goto(chapter.as_uri())
+    page.goto((site / "1_autoencoder.html").as_uri())
     page.locator(".explorer-page").nth(2).wait_for()
     for place in range(3):
         explored = Explored(page, place)

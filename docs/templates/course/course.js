@@ -53,34 +53,41 @@ const course = (() => {
 
   // ------------------------------------------------------------------------------------- widgets
 
-  /** The answer of a stream of what a block holds. */
-  async function unpacked(element) {
-    const packed = await fetch(`data:application/gzip;base64,${element.textContent}`);
-    return new Response(packed.body.pipeThrough(new DecompressionStream("gzip")));
+  function bytesOf(base64) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+    const text = atob(base64);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+    return bytes;
   }
 
-  const opened = new Map(); // a block's number to the promise of its bytes: many widgets share one
-  function bytesOf(number) {
-    if (!opened.has(number)) {
-      const element = document.getElementById(`block-${number}`);
-      opened.set(number, unpacked(element).then((answer) => answer.arrayBuffer()));
-    }
-    return opened.get(number);
+  /** What a block holds, as the body of an answer. */
+  function unpacked(element) {
+    const packed = new Blob([bytesOf(element.textContent)]).stream();
+    element.textContent = ""; // it need not be kept twice
+    return new Response(packed.pipeThrough(new DecompressionStream("gzip")));
   }
+
+  const blocks = new Map(); // number to the promise of its bytes: many widgets share one
+  const take = (element) => blocks.set(Number(element.dataset.block), unpacked(element).arrayBuffer());
 
   /** A network's weights in half precision, of which light.py made palettes and indices. */
   function weightsOf(packed, shapes) {
     const weights = new Uint16Array(shapes.reduce((sum, [outputs, inputs]) => sum + outputs * (inputs + 1), 0));
-    const bytes = new Uint8Array(packed);
-    let [from, to] = [0, 0];
-    const halves = (count) => new Uint16Array(packed.slice(from, (from += 2 * count)));
+    let from = 0;
+    const take = (bytes) => packed.slice(from, (from += bytes)); // a copy begins at an even byte
+    let to = 0;
     for (const [outputs, inputs] of shapes) {
-      const palette = halves(256);
-      for (const end = to + outputs * inputs; to < end; ) weights[to++] = palette[bytes[from++]];
-      weights.set(halves(outputs), to);
+      const palette = new Uint16Array(take(512));
+      paint(weights.subarray(to, (to += outputs * inputs)), new Uint8Array(take(outputs * inputs)), palette);
+      weights.set(new Uint16Array(take(2 * outputs)), to);
       to += outputs;
     }
     return weights;
+  }
+
+  function paint(target, indices, palette) {
+    for (let i = 0; i < indices.length; i++) target[i] = palette[indices[i]];
   }
 
   /** Halves as explorers may keep them: all low bytes, then all high ones, in deflate's form. */
@@ -125,7 +132,7 @@ const course = (() => {
     planes: (bytes, shapes) => planesOf(weightsOf(bytes, shapes)),
   };
 
-  const contentOf = async ({ block, kind, shapes }) => FORMS[kind](await bytesOf(block), shapes);
+  const contentOf = async ({ block, kind, shapes }) => FORMS[kind](await blocks.get(block), shapes);
 
   async function assemble({ models, parts }) {
     const contents = await Promise.all(parts.map(contentOf));
@@ -137,15 +144,14 @@ const course = (() => {
   }
 
   let runtime; // the promise of what draws widgets
-  async function load() {
-    const script = await (await unpacked(document.getElementById("runtime"))).text();
+  async function prepare(element) {
+    const script = await unpacked(element).blob();
     return import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   }
 
   let before = Promise.resolve(); // groups build on those before them
   function show(element) {
-    const described = unpacked(element).then((answer) => answer.json());
-    runtime ??= load();
+    const described = unpacked(element).json();
     before = before.then(async () => {
       const group = await described;
       const place = document.querySelector(`.live[data-view="${group.view}"]`);
@@ -155,5 +161,12 @@ const course = (() => {
     before = before.catch((error) => console.error("A widget of this page could not be shown.", error));
   }
 
-  return { show, FORMS };
+  /** Begin with a script element of a kind that the browser does not run, as soon as it has come. */
+  function arrived({ previousElementSibling: element }) {
+    if (element.id === "runtime") runtime = prepare(element);
+    else if (element.dataset.view) show(element);
+    else take(element);
+  }
+
+  return { arrived, FORMS };
 })();
