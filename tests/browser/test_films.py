@@ -18,6 +18,7 @@ print((255 * (1 - film.logits(point)[{moment}].sigmoid())).flatten().tolist())
 def film(in_lab):
     """The film in JupyterLab, at its beginning."""
     explored = in_lab["film"]
+    explored.page.bring_to_front()  # frames stop in the pages behind another
     explored.box.scroll_into_view_if_needed()
     explored.sliders().first.focus()
     explored.press("Home")
@@ -123,6 +124,7 @@ def test_neighborhoods_and_backdrop(film):
 
 def test_plays_without_a_kernel(in_page):
     explored: Explored = in_page["film"]
+    explored.page.bring_to_front()
     explored.box.scroll_into_view_if_needed()
     explored.button("Step on").click()
     explored.button("Play").click()

@@ -32,13 +32,19 @@ def draw(explored, points=SEVEN):
 
 def image_in(explored):
     """What Python holds once the page has told it, (28, 28)."""
-    settled(explored)
-    return torch.tensor(eval(explored.page.evaluate(KERNEL, IMAGE)), dtype=torch.uint8).reshape(28, 28)
+    seen = 255 - torch.tensor(pixels_of(explored.seen.first), dtype=torch.uint8)
+    for _ in range(20):
+        settled(explored)
+        image = torch.tensor(eval(explored.page.evaluate(KERNEL, IMAGE)), dtype=torch.uint8)
+        if torch.equal(image, seen):
+            return image.reshape(28, 28)
+    pytest.fail("Python does not hold what the page shows.")
 
 
 @pytest.fixture
 def drawn_on(in_lab):
     """The map's explorer in JupyterLab, its pad cleared."""
+    in_lab["map"].page.bring_to_front()
     in_lab["map"].button("Clear").click()
     return in_lab["map"]
 
@@ -165,6 +171,7 @@ def test_what_is_no_digit_is_called_far(drawn_on):
 
 def test_drawing_in_an_exported_page(in_page):
     explored = in_page["map"]
+    explored.page.bring_to_front()
     draw(explored)
     explored.page.wait_for_timeout(300)
     seen, copy = (torch.tensor(pixels_of(canvas), dtype=torch.float) for canvas in explored.seen.all())
