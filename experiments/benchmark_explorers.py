@@ -4,8 +4,9 @@
 Chromium. Three sliders that show the same digit stand in one notebook: ours, one that redraws a matplotlib
 figure for each step, and one that sends PNGs to an ``ipywidgets.Image``. Measured in one run, in the page:
 the time from a key press to the frame that shows another digit (median of 50), and for ours also that of all
-four chapters side by side, decoding alone with and without WebAssembly, the frames a second of a drag across
-the map, and how long an exported page takes until its explorer answers.
+four chapters side by side, the time from a stroke on the pad to the frame with another copy, decoding alone
+with and without WebAssembly, the frames a second of a drag across the map, and how long an exported page
+takes until its explorer answers. Then, without a page, what a film costs a training.
 """
 
 import statistics
@@ -16,9 +17,13 @@ import time
 from pathlib import Path
 
 import nbformat
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import sync_playwright
 
+from helpers import data, films, losses, training
+from helpers.models import Autoencoder
+from helpers.settings import MAP_DIM, MAP_PEAK_LR, MAP_WIDTH
 from tests.browser import conftest
 
 SETUP = """
@@ -35,6 +40,7 @@ CHAPTERS = """
 shipped = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
 explorer.explore_chapters(shipped, images, labels)
 """
+PAD = "explorer.explore_numbers(shipped['chapter 4'], images, labels, pad=explorer.open_pad())"
 MATPLOTLIB = """
 from matplotlib import pyplot as plt
 def draw(number):
@@ -75,6 +81,21 @@ WATCH = """(area) => {  // after each key press, wait for the frame in which all
   window.stopWatching?.();
   document.addEventListener("keydown", pressed, {capture: true});
   window.stopWatching = () => document.removeEventListener("keydown", pressed, {capture: true});
+}"""
+STROKE = """(area) => {  // after each move of the pen, wait for the frame in which the copy is another one
+  const copy = area.querySelectorAll(".explorer-seen canvas")[1];
+  const shown = () => copy.getContext("2d").getImageData(0, 0, 28, 28).data.join();
+  window.times = [];
+  area.addEventListener("pointermove", (event) => {
+    const before = shown();
+    const look = () => {
+      if (shown() === before) return requestAnimationFrame(look);
+      const painted = new MessageChannel();
+      painted.port1.onmessage = () => window.times.push(performance.now() - event.timeStamp);
+      painted.port2.postMessage(0);
+    };
+    requestAnimationFrame(look);
+  }, {capture: true});
 }"""
 DRAG = """async (map) => {  // 5 seconds around the map, a step for every frame
   const box = map.getBoundingClientRect();
@@ -125,17 +146,35 @@ def key_to_picture(page, place):
     return page.evaluate("window.times")
 
 
+def stroke_to_copy(page, place):
+    """Milliseconds from a move of the pen to another copy, 50 times, on the pad in the given code cell."""
+    area = page.locator(".jp-CodeCell").nth(place)
+    paper = area.locator(".explorer-paper")
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    area.evaluate(STROKE)
+    for move in range(50):
+        page.mouse.move(box["x"] + 60 + 3 * move, box["y"] + 60 + 3 * (move % 20))
+        page.wait_for_function("count => window.times.length > count", arg=move, timeout=10_000)
+        page.wait_for_timeout(40 + 7 * move % 17)
+    page.mouse.up()
+    return page.evaluate("window.times")
+
+
 def in_jupyterlab(page, server):
     page.goto(server.lab("explorers.ipynb"))
     conftest.run_all(page)
-    page.locator(".explorer-page").nth(1).wait_for(timeout=120_000)
+    page.locator(".explorer-page").nth(2).wait_for(timeout=120_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
-    ways = {"ours": 1, "ours, four chapters": 2, "matplotlib": 3, "ipywidgets.Image": 4}
+    ways = {"ours": 1, "ours, four chapters": 2, "matplotlib": 4, "ipywidgets.Image": 5}
     times = {way: key_to_picture(page, place) for way, place in ways.items()}
     for way, measured in times.items():
         ratio = statistics.median(measured) / statistics.median(times["ours"])
         print(f"key to picture, {way}: median {statistics.median(measured):.1f} ms, {ratio:.1f} x ours")
-    drag = page.locator(".explorer-map-cross").evaluate(DRAG)
+    print(f"stroke to copy, twelve numbers: median {statistics.median(stroke_to_copy(page, 3)):.1f} ms")
+    drag = page.locator(".explorer-map-cross").first.evaluate(DRAG)
     print(f"drag across the map for 5 s: {drag:.0f} frames a second")
     network = (conftest.ROOT / "helpers" / "network.js").read_text()
     scripts = {"": network, ", without WebAssembly": network.replace("WebAssembly.", "undefined.")}
@@ -162,6 +201,21 @@ def in_exported_page(page, folder):
     print(f"exported page, from opening to exploring: {time.monotonic() - start:.1f} s")
 
 
+def film_s_cost():
+    """What filming 200 digits adds to the training of a map: processor time, three epochs, five times."""
+    (images, _), (filmed, labels) = data.load_mnist("train"), data.load_mnist("test")
+    film = films.Film(filmed[:200], labels[:200])
+    took = {None: [], film: []}
+    for kept in [None, film] * 5:
+        torch.manual_seed(0)
+        model = Autoencoder(MAP_DIM, MAP_WIDTH)
+        start = time.process_time()
+        training.fit(model, losses.BY_CHAPTER[4], images, epochs=3, peak_lr=MAP_PEAK_LR, film=kept)
+        took[kept].append(time.process_time() - start)
+    plain, with_film = (statistics.median(seconds) for seconds in took.values())
+    print(f"training a map: {plain:.1f} s, filmed {with_film:.1f} s: {with_film / plain - 1:+.1%}")
+
+
 def notebook(*sources):
     cells = [new_markdown_cell("# Explorers"), *(new_code_cell(s.strip()) for s in (SETUP, *sources))]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -179,11 +233,13 @@ def main():
         page.set_default_timeout(60_000)
         with conftest.serving(*options) as server:
             nbformat.write(
-                notebook(OURS, CHAPTERS, MATPLOTLIB, PNG), server.folder / "notebooks" / "explorers.ipynb"
+                notebook(OURS, CHAPTERS, PAD, MATPLOTLIB, PNG),
+                server.folder / "notebooks" / "explorers.ipynb",
             )
             in_jupyterlab(page, server)
         in_exported_page(page, folder)
         browser.close()
+    film_s_cost()
 
 
 if __name__ == "__main__":

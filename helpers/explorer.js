@@ -1,10 +1,14 @@
 // What an explorer does in the page: decode, draw, and listen. Python's side is explorer.py; what is owed to
 // ipywidgets and JupyterLab stands in a section of its own, near the end.
 
-import { buildGuesser, inWords } from "./guess.js";
-import { buildMap } from "./map.js";
-import { buildDecoder, inflateHalves, unpackHalves } from "./network.js";
-import { KEYS_STAY_HERE, PIXELS, REST_MILLISECONDS, box, button, clamp, digitCanvas, normals, paintDigit, spoken } from "./page.js";
+import { renderFilm } from "./film.js";
+import { buildGuesser, distanceInWords, inWords } from "./guess.js";
+import { buildComparison, buildMap } from "./map.js";
+import { buildDecoder, buildEncoder, inflate, inflateWeights, unpackHalves } from "./network.js";
+import { buildPad } from "./pad.js";
+import {
+  KEYS_STAY_HERE, PIXELS, REST_MILLISECONDS, box, button, clamp, digitCanvas, normals, paintDigit, spoken,
+} from "./page.js";
 
 const unpackBytes = ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength);
 
@@ -28,13 +32,15 @@ function heldBy(sliders) {
   return { at: () => sliders.map((slider) => slider.get("value")), move };
 }
 
-function renderPoint({ controls, decoders: [decode], content: packed, el, signal }) {
+function renderPoint({ controls, decoders: [decode], encoders: [encode], pad, content: packed, el, signal }) {
   const content = unpackCodes(packed);
   const point = heldBy(controls);
   const guess = buildGuesser(content);
   const digit = digitCanvas("A decoded digit");
   const [words, say] = spoken(signal, "explorer-words");
   const map = content.edges && buildMap(content, decode, point, signal);
+  const drawn = pad && buildPad(pad, content.examples, ["its copy"], signal, showDrawing);
+  const comparison = pad && content.sizes && buildComparison(content, signal);
 
   function draw() {
     const at = point.at();
@@ -46,13 +52,31 @@ function renderPoint({ controls, decoders: [decode], content: packed, el, signal
       return map ? `${text}, at ${at.map((value) => value.toFixed(2)).join(" and ")}` : text;
     });
   }
+  function showDrawing(pixels) {
+    const found = pixels && encode(pixels);
+    map?.mark(found);
+    comparison?.show(found?.size);
+    if (found) {
+      decode([found.code], (copy) => paintDigit(drawn.copies[0], copy));
+      point.move(found.code.map((value, i) => clamp(value, [controls[i].get("min"), controls[i].get("max")])));
+    }
+    drawn.say(() => {
+      if (!found) return "";
+      const read = guess(found.code);
+      drawn.copies[0].setAttribute("aria-label", `its copy: ${inWords(read)}`);
+      return `Its code: ${inWords(read)}; ${distanceInWords(read)}.`;
+    });
+  }
 
   const toolbar = box("explorer-buttons", ...(map ? map.switches : pointButtons(content, point, signal)));
   toolbar.setAttribute("role", "group");
   toolbar.setAttribute("aria-label", "Explorer");
-  el.append(box("explorer-panels", ...(map ? [map.frame] : []), box("explorer-figure", digit, words, toolbar)));
+  const figure = box("explorer-figure", digit, words, toolbar);
+  if (comparison) figure.append(comparison.canvas);
+  el.append(box("explorer-panels", ...[drawn?.panel, map?.frame, figure].filter(Boolean)));
   onChange(controls, signal, draw);
   map?.drawPicture();
+  drawn?.update();
   draw();
 }
 
@@ -116,17 +140,26 @@ function buildWalk(point, realDigit, signal) {
 const DRAWS_IN_A_ROW = 8;
 const FRAME_BUDGET = 8; // milliseconds of decoding; four models take some 4, without WebAssembly some 30
 
-function renderDraws({ controls, decoders, content, el, signal }) {
+function renderDraws({ controls, decoders, encoders, pad, content, el, signal }) {
   const [scale, choice] = controls; // where all rows have but one center, there is nothing to choose
-  const position = () => ({ scale: scale.get("value"), chosen: choice ? choice.get("index") : 0 });
-  const rows = content.rows.map((row, r) => buildRow(unpackCodes(row), decoders[r], position));
+  let found = null; // of the drawing, by each encoder
+  let noise;
+  const centerOf = (r) => {
+    const { centers, spreads } = content.rows[r];
+    if (choice && found) return [found[r].code, content.learned ? found[r].size : spreads[0]];
+    const chosen = choice ? choice.get("index") : 0;
+    return [centers[chosen], spreads[chosen]];
+  };
+  const positionOf = (r) => () => [scale.get("value"), ...centerOf(r)];
+  const rows = content.rows.map((row, r) => buildRow(unpackCodes(row), decoders[r], positionOf(r)));
   const original = content.originals && buildOriginal(unpackBytes(content.originals));
   const [words, say] = spoken(signal, "explorer-unseen");
   const paint = inTurn(signal, rows.length, (r) => rows[r].paint(noise));
-  let noise;
+  const copies = choice ? ["its copy"] : content.rows.map(({ name }) => name);
+  const drawn = pad && buildPad(pad, content.examples, copies, signal, showDrawing);
 
   function draw() {
-    original?.paint(position().chosen);
+    if (original && !found) original.paint(choice.get("index"));
     paint();
     say(() => rows.map((row) => row.inShort(noise)).join(". "));
   }
@@ -134,23 +167,42 @@ function renderDraws({ controls, decoders, content, el, signal }) {
     noise = Array.from({ length: DRAWS_IN_A_ROW }, () => normals(content.rows[0].dim));
     draw();
   }
+  function showDrawing(pixels) {
+    found = pixels && encoders.map((encode) => encode(pixels));
+    found?.forEach(({ code }, r) => decoders[r]([code], (copy) => paintDigit(drawn.copies[r], copy)));
+    if (choice && found) original.show(pixels);
+    drawn.say(() => (found ? copiesInWords() : ""));
+    if (choice) draw();
+  }
+  function copiesInWords() {
+    return found.map(({ code }, r) => {
+      const text = inWords(rows[r].guess(code));
+      drawn.copies[r].setAttribute("aria-label", `${copies[r]}: ${text}`);
+      return `${choice ? "Its code" : copies[r]}: ${text}`;
+    }).join(". ");
+  }
 
   const shown = original ? [original, ...rows] : rows;
   const table = shown.flatMap(({ name, canvas }) => [box("explorer-row-name", name), canvas]);
   const again = button(content.title, signal, drawAnew);
-  el.append(box("explorer-rows", ...table), box("explorer-buttons", again), words);
+  const draws = box("explorer-draws", box("explorer-rows", ...table), box("explorer-buttons", again), words);
+  el.append(box("explorer-panels", ...(drawn ? [drawn.panel] : []), draws));
   onChange(controls, signal, draw);
+  const leaveDrawing = () => (found = null);
+  choice?.on("change:index", leaveDrawing);
+  signal.addEventListener("abort", () => choice?.off("change:index", leaveDrawing));
   drawAnew();
+  drawn?.update();
 }
 
 /** A row of what `noise` decodes to around the chosen center. */
-function buildRow({ name, centers, spreads, ...codes }, decode, position) {
+function buildRow({ name, ...codes }, decode, position) {
   const canvas = digitCanvas(name, DRAWS_IN_A_ROW);
   const guess = buildGuesser(codes);
 
   function pointOf(noise) {
-    const { scale, chosen } = position();
-    return noise.map((value, j) => centers[chosen][j] + scale * spreads[chosen][j] * value);
+    const [scale, center, spread] = position();
+    return noise.map((value, j) => center[j] + scale * spread[j] * value);
   }
   const paint = (noises) => decode(noises.map(pointOf), (pixels, column) => paintDigit(canvas, pixels, column));
   function inShort(noises) {
@@ -159,17 +211,18 @@ function buildRow({ name, centers, spreads, ...codes }, decode, position) {
     canvas.setAttribute("aria-label", `${name}: ${text}`);
     return `${name}: ${text}`;
   }
-  return { name, canvas, inShort, paint };
+  return { name, canvas, guess, inShort, paint };
 }
 
 function buildOriginal(pixels) {
   const canvas = digitCanvas("The chosen digit");
   canvas.classList.add("explorer-one");
+  const show = (shares) => paintDigit(canvas, shares);
   const paint = (chosen) => {
     const ink = pixels.subarray(chosen * PIXELS, (chosen + 1) * PIXELS);
-    paintDigit(canvas, Float32Array.from(ink, (value) => value / 255));
+    show(Float32Array.from(ink, (value) => value / 255));
   };
-  return { name: "the digit itself", canvas, paint };
+  return { name: "the digit itself", canvas, paint, show };
 }
 
 /**
@@ -207,7 +260,8 @@ const BUILT = Symbol("built"); // kept on the shared widget: one network for all
 /** A promise of what `build` makes of the weights that a widget holds. */
 function networkIn(widget, build) {
   if (!widget[BUILT]) {
-    widget[BUILT] = inflateHalves(widget.get("weights")).then((weights) => build(widget.get("shapes"), weights));
+    const [shapes, weights, steps] = ["shapes", "weights", "steps"].map((name) => widget.get(name));
+    widget[BUILT] = inflateWeights({ shapes, weights, steps }).then((floats) => build(shapes, floats));
     widget.once("destroy", () => delete widget[BUILT]);
   }
   return widget[BUILT];
@@ -276,16 +330,21 @@ function adoptControls(el, signal) {
 
 export async function render({ model, el }) {
   const stopped = new AbortController();
+  const { signal } = stopped;
   const networksIn = async (trait, build) =>
     Promise.all((await widgetsIn(model, trait)).map((widget) => networkIn(widget, build)));
   const decoders = await networksIn("decoders", buildDecoder);
+  const encoders = await networksIn("encoders", buildEncoder);
   const controls = await widgetsIn(model, "controls");
+  const [pad] = await widgetsIn(model, "pads");
   while (!el.isConnected) await new Promise(requestAnimationFrame);
-  const content = model.get("content");
+  const { examples, ...rest } = model.get("content");
+  const content = examples ? { ...rest, examples: await inflate(examples) } : rest;
   el.classList.add("explorer-page");
-  (content.rows ? renderDraws : renderPoint)({ controls, decoders, content, el, signal: stopped.signal });
-  adoptControls(el, stopped.signal);
-  saveOnceStill(controls, stopped.signal);
+  const renderContent = content.epochs ? renderFilm : content.rows ? renderDraws : renderPoint;
+  await renderContent({ controls, decoders, encoders, pad, content, el, signal, heldBy, onChange });
+  adoptControls(el, signal);
+  saveOnceStill(pad ? [...controls, pad] : controls, signal);
   return () => {
     stopped.abort();
     el.replaceChildren();

@@ -5,17 +5,22 @@ weights are shared by all pages that need the same. Whatever a cell opens is clo
 again.
 """
 
+import base64
 import functools
 import math
+import sys
 from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
+import torch
 import traitlets
 from IPython import get_ipython
+from torch import Tensor
 
 FOLDER = Path(__file__).parent
-MODULES = ("page", "network", "guess", "map", "explorer")  # each imports only from those before it
+# Each imports only from those before it.
+MODULES = ("page", "network", "guess", "map", "drawing", "pad", "film", "explorer")
 LEAST_SLIDER_STEPS = 250
 SENT_BY_NAME = {"sync": True, **widgets.widget_serialization}
 # An echo would pull back a hand that has moved on.
@@ -55,11 +60,18 @@ class Shared(widgets.Widget):
     @classmethod
     def with_(cls, **traits) -> "Shared":
         """Return the open one with these traits, or a new one."""
-        for one in _open_shared:
-            if type(one) is cls and all(getattr(one, name) == value for name, value in traits.items()):
-                return one
-        _open_shared.append(cls(**traits))
-        return _open_shared[-1]
+        found = cls.open_with(**traits)
+        if not found:
+            found = cls(**traits)
+            _open_shared.append(found)
+        return found
+
+    @classmethod
+    def open_with(cls, **traits) -> "Shared | None":
+        """Return the open one with these traits, if there is one."""
+        own = (one for one in _open_shared if type(one) is cls)
+        same = (one for one in own if all(getattr(one, name) == traits[name] for name in traits))
+        return next(same, None)
 
     def close(self):
         if self.comm is not None:
@@ -72,11 +84,15 @@ _open_shared: list[Shared] = []
 
 
 class Network(Shared):
-    """The compressed weights of one encoder or decoder: of each layer its matrix, then its bias."""
+    """The compressed weights of one encoder or decoder: of each layer its matrix, then its bias.
+
+    Halves, or where there are steps, bytes that count the steps of their layer.
+    """
 
     weights = traitlets.Bytes().tag(sync=True)
     shapes = traitlets.List().tag(sync=True)  # [outputs, inputs] of each layer
-    nothing = {"weights": b"", "shapes": []}  # noqa: RUF012 (a constant)
+    steps = traitlets.List().tag(sync=True)
+    nothing = {"weights": b"", "shapes": [], "steps": []}  # noqa: RUF012 (a constant)
 
 
 class Script(Shared):
@@ -86,18 +102,46 @@ class Script(Shared):
     nothing = {"sources": {}}  # noqa: RUF012 (a constant)
 
 
+class Pad(widgets.Widget):
+    """What a visitor has drawn, shown by all explorers that were given this pad."""
+
+    drawing = traitlets.Dict().tag(**HEARD_WITHOUT_ECHO)  # strokes, and how they lie: see drawing.js
+    pixels = traitlets.Unicode("").tag(**HEARD_WITHOUT_ECHO)  # bytes in base 64: pages send text alone
+
+    @property
+    def image(self) -> Tensor:
+        """The drawing as MNIST would have it, uint8 (28, 28); blank as long as nothing is drawn."""
+        pixels = bytearray(base64.b64decode(self.pixels)) or bytearray(28 * 28)
+        return torch.frombuffer(pixels, dtype=torch.uint8).reshape(28, 28)
+
+
+_pads: list[Pad] = []
+
+
+def open_pad() -> Pad:
+    """Return this kernel's pad, with its drawing, however often a cell asks for it."""
+    if not _pads or _pads[0].comm is None:
+        _pads[:] = [Pad(drawing=pad.drawing, pixels=pad.pixels) for pad in _pads] or [Pad()]
+    return _pads[0]
+
+
 @functools.cache
 def _sources():
     return {name: (FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in MODULES}
 
 
 class Page(anywidget.AnyWidget):
-    """What ``explorer.js`` draws of ``content``, with these decoders, wherever the controls stand."""
+    """What ``explorer.js`` draws of ``content``, with these networks, wherever the controls stand.
+
+    On a pad, if there is one, somebody draws what the encoders encode.
+    """
 
     _esm = IMPORT_SCRIPT_ONCE
     _css = FOLDER / "explorer.css"
     script = traitlets.Instance(Script).tag(**SENT_BY_NAME)
     decoders = traitlets.List(traitlets.Instance(Network)).tag(**SENT_BY_NAME)
+    encoders = traitlets.List(traitlets.Instance(Network)).tag(**SENT_BY_NAME)
+    pads = traitlets.List(traitlets.Instance(Pad), maxlen=1).tag(**SENT_BY_NAME)
     controls = traitlets.List(traitlets.Instance(widgets.Widget)).tag(**SENT_BY_NAME)
     content = traitlets.Dict().tag(sync=True)
 
@@ -107,12 +151,12 @@ class Page(anywidget.AnyWidget):
             shared.pages += 1
 
     def _shared(self):
-        return {self.script, *self.decoders}
+        return {self.script, *self.decoders, *self.encoders}
 
     def close(self):
         if self.comm is not None:
             shown = self._shared()
-            _empty(self, content={}, decoders=[])
+            _empty(self, content={}, decoders=[], encoders=[], pads=[])
             for shared in shown:
                 shared.pages -= 1
                 if not shared.pages:
@@ -137,11 +181,20 @@ class Selected(widgets.Stack):
 
     def __init__(self, control, children, trait="index"):
         super().__init__(children, selected_index=getattr(control, trait))
-        self.link = widgets.jslink((control, trait), (self, "selected_index"))
+        self.link = linked((control, trait), (self, "selected_index"))
 
     def close(self):
-        self.link.close()
+        if self.comm is not None:
+            self.link.unlink()
         super().close()
+
+
+def linked(source, target) -> widgets.Widget | traitlets.link:
+    """Keep two traits equal, in the page alone; in Colab, where such links do nothing, by way of Python.
+
+    See googlecolab/colabtools issue 1612. A notebook in Colab always has its kernel.
+    """
+    return (traitlets.link if "google.colab" in sys.modules else widgets.jslink)(source, target)
 
 
 class LargeHTML(widgets.HTML):
@@ -228,7 +281,7 @@ def _parts(whole):
             parts = {part for part in values if isinstance(part, widgets.Widget)}
             waiting += parts - found
             found |= parts
-    return [part for part in found - {whole} if not isinstance(part, Shared)]
+    return [part for part in found - {whole} if not isinstance(part, (Shared, Pad))]
 
 
 _of_last_runs: dict[str, tuple[str, list[Whole]]] = {}  # cell to the id of its last run, and what that opened

@@ -14,28 +14,34 @@ export function buildGuesser({ codes, labels, dim }) {
     return distances.sort((a, b) => a[0] - b[0]).slice(0, VOTING_NEIGHBORS);
   };
   const reach = (neighbors) => neighbors.at(-1)[0];
-  function usualReach() {
+  function usualReaches() {
     const codeOf = (i) => codes.subarray(i * dim, (i + 1) * dim);
-    const sorted = Array.from({ length: Math.min(count, 50) }, (_, i) => reach(nearest(codeOf(i)))).sort((a, b) => a - b);
-    return sorted[Math.floor(0.95 * sorted.length)];
+    return Array.from({ length: Math.min(count, 50) }, (_, i) => reach(nearest(codeOf(i)))).sort((a, b) => a - b);
   }
-  let far; // found out when first asked for, since it would hold up the first picture
+  let usual; // found out when first asked for, since it would hold up the first picture
   return (point) => {
-    far ??= 1.5 ** 2 * usualReach();
+    usual ??= usualReaches();
     const neighbors = nearest(point);
     const votes = new Array(10).fill(0);
     for (const [, label] of neighbors) votes[label]++;
     const ranked = [...votes.keys()].sort((a, b) => votes[b] - votes[a]);
     const share = votes[ranked[0]] / neighbors.length;
-    return { digit: ranked[0], rival: ranked[1], share, far: reach(neighbors) > far };
+    const far = reach(neighbors) > 1.5 ** 2 * usual[Math.floor(0.95 * usual.length)];
+    const times = Math.sqrt(reach(neighbors) / usual[usual.length >> 1]);
+    return { digit: ranked[0], rival: ranked[1], share, far, times };
   };
 }
 
-const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
+export const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 
 export function inWords({ digit, rival, share, far }) {
   if (far) return `far from all codes, nearest to ${named(digit)}`;
   if (share >= 0.9) return `${named(digit)}, sure`;
   if (share >= 0.6) return `probably ${named(digit)}`;
   return `between ${named(digit)} and ${named(rival)}`;
+}
+
+/** How far from the codes of real digits a point lies. */
+export function distanceInWords({ times }) {
+  return `its nearest codes are ${times.toFixed(1)} times as far away as those of a real digit`;
 }

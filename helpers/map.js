@@ -3,6 +3,7 @@
 import {
   DIGIT_SIDE, KEYS_STAY_HERE, box, clamp, element, onNewColors, paintDigit, sharpCanvas, toggle,
 } from "./page.js";
+import { named } from "./guess.js";
 
 /** Round tick marks between two ends, about six of them. */
 function ticks([low, high]) {
@@ -13,10 +14,10 @@ function ticks([low, high]) {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => +((first + i) * step).toPrecision(6));
 }
 
-const MAP = { size: 440, left: 52, bottom: 46, edge: 8 }; // in CSS pixels
+export const MAP = { size: 440, left: 52, bottom: 46, edge: 8 }; // in CSS pixels
 
 /** Between the numbers of the map and the pixels of its canvas. */
-function mapScale([[left, right], [low, high]]) {
+export function mapScale([[left, right], [low, high]]) {
   const width = MAP.size - MAP.left - MAP.edge;
   const height = MAP.size - MAP.bottom - MAP.edge;
   return {
@@ -30,7 +31,7 @@ function mapScale([[left, right], [low, high]]) {
   };
 }
 
-function drawAxes(context, edges, scale, color) {
+export function drawAxes(context, edges, scale, color) {
   Object.assign(context, { strokeStyle: color, fillStyle: color, font: "13px sans-serif", lineWidth: 1 });
   const [left, bottom] = [MAP.left, MAP.size - MAP.bottom];
   context.strokeRect(left, MAP.edge, MAP.size - left - MAP.edge, bottom - MAP.edge);
@@ -47,44 +48,44 @@ function drawAxes(context, edges, scale, color) {
   context.restore();
 }
 
-function drawCodes(context, { codes, labels, colors }, scale) {
+export function drawCodes(context, { codes, labels, colors }, scale, dot = 2) {
   context.globalAlpha = 0.6;
   labels.forEach((label, i) => {
     context.fillStyle = colors[label];
-    context.fillRect(scale.x(codes[2 * i]) - 1, scale.y(codes[2 * i + 1]) - 1, 2, 2);
+    context.fillRect(scale.x(codes[2 * i]) - dot / 2, scale.y(codes[2 * i + 1]) - dot / 2, dot, dot);
   });
   context.globalAlpha = 1;
 }
 
 const MOST_ELLIPSES = 300;
 
-function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
+export function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
   for (let i = 0; i < Math.min(MOST_ELLIPSES, labels.length); i++) {
-    const [x, y] = [scale.x(codes[2 * i]), scale.y(codes[2 * i + 1])];
-    const [width, height] = scale.perUnit.map((unit, axis) => unit * sizes[2 * i + axis]);
     context.strokeStyle = colors[labels[i]];
-    context.beginPath();
-    context.ellipse(x, y, width, height, 0, 0, 2 * Math.PI);
-    context.stroke();
+    const middle = [scale.x(codes[2 * i]), scale.y(codes[2 * i + 1])];
+    strokeEllipse(context, middle, sizes.subarray(2 * i), scale.perUnit);
   }
 }
 
 /** Write each digit at the middle of its codes, for those who cannot tell the colors apart. */
-function drawNames(context, { codes, labels, colors }, scale) {
-  Object.assign(context, { font: "bold 14px sans-serif", textAlign: "center", lineWidth: 2 });
+export function drawNames(context, { codes, labels, colors }, scale) {
   for (const digit of new Set(labels)) {
     const own = [...labels.keys()].filter((i) => labels[i] === digit);
     const middle = (axis) => own.map((i) => codes[2 * i + axis]).sort((a, b) => a - b)[own.length >> 1];
-    const [x, y] = [scale.x(middle(0)), scale.y(middle(1))];
-    context.beginPath();
-    context.arc(x, y, 10, 0, 2 * Math.PI);
-    context.fillStyle = "white";
-    context.fill();
-    context.strokeStyle = colors[digit];
-    context.stroke();
-    context.fillStyle = "black";
-    context.fillText(digit, x, y + 5);
+    drawName(context, digit, scale.x(middle(0)), scale.y(middle(1)), colors[digit]);
   }
+}
+
+function drawName(context, digit, x, y, color) {
+  Object.assign(context, { font: "bold 14px sans-serif", textAlign: "center", lineWidth: 2 });
+  context.beginPath();
+  context.arc(x, y, 10, 0, 2 * Math.PI);
+  context.fillStyle = "white";
+  context.fill();
+  context.strokeStyle = color;
+  context.stroke();
+  context.fillStyle = "black";
+  context.fillText(digit, x, y + 5);
 }
 
 const BACKDROP_SIDE = 16; // digits
@@ -136,7 +137,6 @@ function buildMapPicture(content, decode, scale, signal) {
 }
 
 function drawCross(context, x, y) {
-  context.clearRect(0, 0, MAP.size, MAP.size);
   for (const [style, width] of [["white", 6], ["black", 2.5]]) {
     Object.assign(context, { strokeStyle: style, lineWidth: width });
     context.beginPath();
@@ -148,10 +148,70 @@ function drawCross(context, x, y) {
   }
 }
 
+/** The place of a drawing's code, a diamond, and its neighborhood if sizes were learned. */
+function drawMark(context, { code, size }, { sizes, edges }, scale) {
+  const [x, y] = [scale.x(clamp(code[0], edges[0])), scale.y(clamp(code[1], edges[1]))];
+  for (const [style, width] of [["white", 6], ["black", 2.5]]) {
+    Object.assign(context, { strokeStyle: style, lineWidth: width });
+    strokePath(context, [[x, y - 9], [x + 9, y], [x, y + 9], [x - 9, y]]);
+    if (sizes) strokeEllipse(context, [scale.x(code[0]), scale.y(code[1])], size, scale.perUnit);
+  }
+}
+
+const COMPARED = [1, 8]; // digits beside whose neighborhoods that of a drawing is shown
+const INSET = { width: 280, height: 120, largest: 38, name: 16 }; // in CSS pixels
+
+/** The neighborhood of a drawing beside those of a 1 and an 8, enlarged alike. */
+export function buildComparison({ labels, sizes, colors }, signal) {
+  const canvas = sharpCanvas(INSET.width, { className: "explorer-inset" }, { role: "img" }, INSET.height);
+  const context = canvas.getContext("2d");
+  const others = COMPARED.map((digit) => ({ digit, i: labels.indexOf(digit) })).filter(({ i }) => i >= 0);
+  let drawn = null;
+
+  function draw() {
+    canvas.hidden = !drawn;
+    if (!drawn) return;
+    const ink = getComputedStyle(canvas).color;
+    const sizeOf = (i) => [...sizes.subarray(2 * i, 2 * i + 2)];
+    const all = others.map(({ digit, i }) => ({ name: named(digit), size: sizeOf(i), color: colors[digit] }));
+    all.unshift({ name: "yours", size: drawn, color: ink });
+    const perUnit = INSET.largest / Math.max(...all.flatMap(({ size }) => size));
+    context.clearRect(0, 0, INSET.width, INSET.height);
+    Object.assign(context, { lineWidth: 3, font: "13px sans-serif", textAlign: "center", fillStyle: ink });
+    all.forEach(({ name, size, color }, place) => {
+      const x = ((place + 0.5) / all.length) * INSET.width;
+      context.strokeStyle = color;
+      strokeEllipse(context, [x, INSET.largest + 4], size, [perUnit, perUnit]);
+      context.fillText(name, x, INSET.height - INSET.name);
+    });
+    const words = all.map(({ name, size }) => `${name} ${size.map((value) => value.toFixed(2)).join(" by ")}`);
+    canvas.setAttribute("aria-label", `Sizes of neighborhoods, enlarged: ${words.join(", ")}`);
+  }
+  onNewColors(canvas, signal, draw);
+  const show = (size) => {
+    drawn = size;
+    draw();
+  };
+  return { canvas, show };
+}
+
+function strokePath(context, points) {
+  context.beginPath();
+  for (const point of points) context.lineTo(...point);
+  context.closePath();
+  context.stroke();
+}
+
+function strokeEllipse(context, [x, y], size, perUnit) {
+  context.beginPath();
+  context.ellipse(x, y, size[0] * perUnit[0], size[1] * perUnit[1], 0, 0, 2 * Math.PI);
+  context.stroke();
+}
+
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /** The cross at the point, which pointer and arrow keys move. */
-function buildCross(edges, scale, point, signal) {
+export function buildCross(edges, scale, point, signal) {
   const label = "Latent map. Arrow keys move the point, with Shift in larger steps.";
   const canvas = sharpCanvas(
     MAP.size,
@@ -171,8 +231,18 @@ function buildCross(edges, scale, point, signal) {
     const step = ([low, high], axis) => share * arrow[axis] * (high - low);
     point.move(point.at().map((value, axis) => clamp(value + step(edges[axis], axis), edges[axis])));
   }, { signal });
-  const draw = ([first, second]) => drawCross(canvas.getContext("2d"), scale.x(first), scale.y(second));
-  return { canvas, draw };
+  const context = canvas.getContext("2d");
+  let mark = null;
+  const draw = ([first, second]) => {
+    context.clearRect(0, 0, MAP.size, MAP.size);
+    mark?.(context);
+    drawCross(context, scale.x(first), scale.y(second));
+  };
+  const setMark = (drawMark) => {
+    mark = drawMark;
+    draw(point.at());
+  };
+  return { canvas, draw, setMark };
 }
 
 /** The point follows a hovering pointer, a dragging finger, or nobody once a click or the returned function has pinned it. */
@@ -208,5 +278,6 @@ export function buildMap(content, decode, point, signal) {
   const picture = buildMapPicture(content, decode, scale, signal);
   const cross = buildCross(content.edges, scale, point, signal);
   const frame = box("explorer-map", picture.canvas, cross.canvas);
-  return { frame, switches: picture.switches, drawPicture: picture.draw, drawCross: cross.draw };
+  const mark = (drawn) => cross.setMark(drawn && ((context) => drawMark(context, drawn, content, scale)));
+  return { frame, switches: picture.switches, drawPicture: picture.draw, drawCross: cross.draw, mark };
 }

@@ -5,6 +5,7 @@
 
 const AT_ONCE = 8; // digits that share one reading of the weights
 const [AVERAGE_PIXEL, PIXEL_SPREAD] = [0.1307, 0.3081]; // as in models.py
+const MOST_LOG_SIZE = 20; // a pad full of ink asks for infinite neighborhoods
 
 // --------------------------------------------------------------------------------- what Python has packed
 
@@ -23,12 +24,28 @@ export function unpackHalves({ buffer, byteOffset, byteLength }) {
   return Float32Array.from(packed, (half) => FLOAT_OF_HALF[half]);
 }
 
-/** The same, where explorer.py has compressed them: first all low bytes, then all high ones, which are more alike. */
-export async function inflateHalves(compressed) {
+/** What zlib has deflated. */
+export async function inflate(compressed) {
   const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const count = bytes.length / 2;
-  return Float32Array.from({ length: count }, (_, i) => FLOAT_OF_HALF[bytes[i] | (bytes[count + i] << 8)]);
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/**
+ * The weights that explorer.py has compressed. Halves come as all low bytes, then all high ones; where there are
+ * `steps`, each byte counts those of its layer.
+ */
+export async function inflateWeights({ shapes, weights, steps }) {
+  const bytes = await inflate(weights);
+  if (!steps.length) {
+    const count = bytes.length / 2;
+    return Float32Array.from({ length: count }, (_, i) => FLOAT_OF_HALF[bytes[i] | (bytes[count + i] << 8)]);
+  }
+  const floats = Float32Array.from(new Int8Array(bytes.buffer));
+  let i = 0;
+  shapes.forEach(([outputs, inputs], layer) => {
+    for (const end = i + outputs * (inputs + 1); i < end; i++) floats[i] *= steps[layer];
+  });
+  return floats;
 }
 
 // ------------------------------------------------------------------------------------------- layers
@@ -149,6 +166,7 @@ export function buildEncoder(shapes, weights) {
   const dim = shapes.at(-1)[0] / 2;
   return (pixels) => {
     const [found] = run([Float32Array.from(pixels, (pixel) => (pixel - AVERAGE_PIXEL) / PIXEL_SPREAD)]);
-    return { code: [...found.subarray(0, dim)], size: Array.from(found.subarray(dim), Math.exp) };
+    const size = (logarithm) => Math.exp(Math.min(logarithm, MOST_LOG_SIZE));
+    return { code: [...found.subarray(0, dim)], size: Array.from(found.subarray(dim), size) };
   };
 }

@@ -36,10 +36,10 @@ export const digitCanvas = (label, columns = 1) =>
 
 export const clamp = (value, [low, high]) => Math.min(high, Math.max(low, value));
 
-/** A square canvas that is sharp on any screen, to be drawn on in CSS pixels. */
-export function sharpCanvas(size, properties, attributes) {
+/** A canvas that is sharp on any screen, to be drawn on in CSS pixels. */
+export function sharpCanvas(width, properties, attributes, height = width) {
   const ratio = window.devicePixelRatio || 1;
-  const canvas = element("canvas", { width: size * ratio, height: size * ratio, ...properties }, attributes);
+  const canvas = element("canvas", { width: width * ratio, height: height * ratio, ...properties }, attributes);
   canvas.getContext("2d").scale(ratio, ratio);
   return canvas;
 }

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from helpers.films import Film
 from helpers.models import Autoencoder, as_batch, whole_number
 from helpers.settings import BATCH_SIZE, EPOCHS, PEAK_LR
 
@@ -29,6 +30,7 @@ def fit(
     weight_decay: float = 0.0,
     seed: int = 0,
     watch: Callable[[History], None] | None = None,
+    film: Film | None = None,
 ) -> History:
     """Train ``model`` on ``images``, show the progress, and return the history of the loss.
 
@@ -49,6 +51,7 @@ def fit(
         seed: of the order of the images and of any noise in the loss.
         watch: called with the history after every epoch, for example ``plots.live_loss()``. Whatever it
             raises is said in a line, and training goes on without it.
+        film: keeps some moments of this training, for ``explorer.explore_film``.
 
     Returns:
         About ten entries for each epoch: ``"epoch"``, and the mean of every term since the entry before,
@@ -71,7 +74,9 @@ def fit(
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
     progress = Progress(epochs, steps, watch)
+    film = film or (lambda model, epoch, epochs: None)
     with _kept_whole(model, progress) as keep, torch.enable_grad():
+        film(model, 0, epochs)
         for _ in range(epochs):
             for batch in shuffled_batches(images, batch_size):
                 with mixed_precision(device):
@@ -81,6 +86,7 @@ def fit(
                 optimizer.step()
                 schedule.step()
                 progress.add(terms)
+                film(model, progress.epoch, epochs)
             keep()
     return progress.history
 
@@ -208,6 +214,11 @@ class Progress:
     def where(self) -> str:
         """How far training is, in words: ``"epoch 2 of 8"``."""
         return f"epoch {min(self._done // self.steps + 1, self.epochs)} of {self.epochs}"
+
+    @property
+    def epoch(self) -> float:
+        """How many epochs have passed."""
+        return self._done / self.steps
 
     def add(self, terms: Terms):
         """Count one batch; report now and then, and at the end of an epoch."""

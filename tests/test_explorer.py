@@ -1,8 +1,10 @@
 """Explorers carry what the page needs, no more, and give it back. What the page does: tests/browser."""
 
+import base64
 import gc
 import json
 import re
+import sys
 import weakref
 import zlib
 
@@ -52,6 +54,7 @@ def _nothing_left_open():
     yield
     widgets.Widget.close_all()
     front_ends._of_last_runs.clear()
+    front_ends._pads.clear()
 
 
 def alt_texts(explored):
@@ -110,6 +113,71 @@ def test_saved_explorers_stay_small(chapter, test_set):
     map_ = explorer.explore_map(checkpoints.load(chapter, latent_dim=2), *test_set, neighborhoods=True)
     assert payload(numbers) <= 2_500_000
     assert payload(map_) <= 1_000_000
+
+
+@pytest.mark.parametrize("chapter", [1, 2, 3, 4])
+def test_a_pad_adds_one_encoder(chapter, test_set):
+    pad = explorer.open_pad()
+    numbers = explorer.explore_numbers(checkpoints.load(chapter), *test_set, pad=pad)
+    map_ = explorer.explore_map(checkpoints.load(chapter, latent_dim=2), *test_set, True, pad=pad)
+    assert payload(numbers) <= 2_500_000 + 900_000
+    assert payload(map_) <= 1_000_000 + 400_000
+
+
+def test_explorers_share_encoders_and_four_at_once_take_a_byte_for_each_weight(digits):
+    pad, model, other = explorer.open_pad(), model_with(3), model_with(3)
+    with torch.no_grad():
+        other.encoder.code.bias += 1
+    numbers = explorer.explore_numbers(model, *digits, pad=pad)
+    neighbors = explorer.explore_neighborhoods(model, *digits, pad=pad)
+    both = explorer.explore_chapters({"a": model, "b": other}, *digits, pad=pad)
+    assert numbers.page.encoders == neighbors.page.encoders == both.page.encoders[:1]
+    assert [len(encoder.steps) for encoder in both.page.encoders] == [0, 3]
+
+
+def test_without_a_pad_no_encoder_is_sent(four):
+    assert [explored.page.encoders for explored in four] == [[]] * 4
+    assert not any("examples" in explored.page.content for explored in four)
+
+
+def test_there_is_one_pad_whose_drawing_survives(digits):
+    pad = explorer.open_pad()
+    assert torch.equal(pad.image, torch.zeros(28, 28, dtype=torch.uint8))
+    drawn = torch.arange(784).remainder(256).byte()
+    pad.pixels = base64.b64encode(drawn.numpy().tobytes()).decode()
+    explored = explorer.explore_map(model_with(2), *digits, pad=pad)
+    explored.close()
+    assert explorer.open_pad() is pad
+    assert torch.equal(pad.image, drawn.reshape(28, 28))
+    assert model_with(2)(pad.image).shape == (1, 1, 28, 28)
+    widgets.Widget.close_all()
+    assert explorer.open_pad() is not pad
+    assert torch.equal(explorer.open_pad().image, pad.image)
+
+
+def test_an_encoder_that_is_not_ours_is_refused_by_a_pad_alone(digits):
+    model = model_with(3)
+    model.encoder.hidden[1] = torch.nn.ReLU()
+    explorer.explore_numbers(model, *digits)
+    with pytest.raises(ValueError, match="followed by a SiLU"):
+        explorer.explore_numbers(model, *digits, pad=explorer.open_pad())
+
+
+def test_in_colab_links_go_by_way_of_python(monkeypatch):
+    """Where links in the page do nothing: googlecolab/colabtools issue 1612."""
+    pictures = {name: plots.strips({name: torch.rand(3, 1, 28, 28)}) for name in ("small", "large")}
+    chosen = explorer.choose(pictures, "size")
+    (slider,), (stack,) = inside(chosen, widgets.SelectionSlider), inside(chosen, widgets.Stack)
+    slider.index = 1
+    assert stack.selected_index == 0  # the page moves it, and here is none
+    monkeypatch.setitem(sys.modules, "google.colab", object())
+    chosen = explorer.choose(pictures, "size")
+    (slider,), (stack,) = inside(chosen, widgets.SelectionSlider), inside(chosen, widgets.Stack)
+    slider.index = 1
+    assert stack.selected_index == 1
+    chosen.close()
+    slider.index = 0
+    assert stack.selected_index == 1
 
 
 def test_the_page_follows_every_control_in_its_own_order(four):
@@ -243,6 +311,15 @@ def test_choosing_steps_through_pictures_with_their_alt_texts():
     (slider,) = inside(chosen, widgets.SelectionSlider)
     assert stack.selected_index == slider.index == 0
     assert [alt.split(":")[0] for alt in alt_texts(chosen)] == ["small", "large"]
+
+
+def test_a_page_gets_every_module_after_those_it_imports():
+    sources = front_ends._sources()
+    assert set(sources) == {file.stem for file in front_ends.FOLDER.glob("*.js")}
+    known = set()
+    for name, source in sources.items():
+        assert set(re.findall(r'from "./(\w+).js";', source)) <= known
+        known.add(name)
 
 
 class Kernel:

@@ -29,12 +29,13 @@ images, labels = data.load_mnist("test")
 images, labels = images[:3000], labels[:3000]
 chapters = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
 maps = {n: checkpoints.load(n, latent_dim=2) for n in (1, 2, 3, 4)}
+pad = explorer.open_pad()
 """,
-    "map": "explored = explorer.explore_map(maps[4], images, labels, neighborhoods=True)\nexplored",
-    "numbers": "explorer.explore_numbers(chapters['chapter 3'], images, labels)",
-    "chapters": "explorer.explore_chapters(chapters, images, labels)",
-    "fixed": "explorer.explore_neighborhoods(chapters['chapter 3'], images, labels, size=0.2)",
-    "learned": "explorer.explore_neighborhoods(chapters['chapter 4'], images, labels)",
+    "map": "explored = explorer.explore_map(maps[4], images, labels, neighborhoods=True, pad=pad)\nexplored",
+    "numbers": "explorer.explore_numbers(chapters['chapter 3'], images, labels, pad=pad)",
+    "fixed": "explorer.explore_neighborhoods(chapters['chapter 3'], images, labels, size=0.2, pad=pad)",
+    "learned": "explorer.explore_neighborhoods(chapters['chapter 4'], images, labels, pad=pad)",
+    "chapters": "explorer.explore_chapters(chapters, images, labels, pad=pad)",
     "idle": """
 from helpers.models import Autoencoder
 lazy = Autoencoder(latent_dim=3, width=16)
@@ -42,6 +43,13 @@ lazy.decoder.hidden[0].weight.data[:, 1] = 0
 explorer.explore_numbers(lazy, images, labels)
 """,
     **{f"map-{n}": f"explorer.explore_map(maps[{n}], images, labels)" for n in (1, 2, 3)},
+    "film": """
+from helpers import films, losses, training
+film = films.Film(images[:200], labels[:200])
+filmed = Autoencoder(latent_dim=2, width=64)
+training.fit(filmed, losses.BY_CHAPTER[4], images, epochs=10, film=film)
+explorer.explore_film(film, neighborhoods=True)
+""",
 }
 ORDER = [name for name in EXPLORERS if name != "imports"]
 
@@ -207,9 +215,11 @@ class Explored:
     def __init__(self, page, place):
         self.page = page
         self.box = page.locator(".explorer").nth(place)
-        self.digits = self.box.locator(".explorer-digits")
+        self.digits = self.box.locator(".explorer-digits:not(.explorer-pad *)")
+        self.paper = self.box.locator(".explorer-paper")
+        self.seen = self.box.locator(".explorer-pad .explorer-digits")
         self.map = self.box.locator(".explorer-map-cross")
-        self.words = self.box.locator(".explorer-words, .explorer-unseen")
+        self.words = self.box.locator(":is(.explorer-words, .explorer-unseen):not(.explorer-pad *)")
 
     def sliders(self):
         return self.box.get_by_role("slider")
@@ -234,7 +244,7 @@ class Explored:
             self.page.keyboard.press(key)
 
     def button(self, name):
-        return self.box.get_by_role("button", name=name)
+        return self.box.get_by_role("button", name=name, exact=True)
 
 
 @pytest.fixture(scope="session")

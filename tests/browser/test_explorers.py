@@ -27,6 +27,7 @@ def page(in_lab):
 
 @pytest.fixture(autouse=True)
 def _as_at_first(page):
+    page.bring_to_front()  # frames stop in the pages behind another
     yield
     page.emulate_media(reduced_motion=None)
     page.mouse.move(5, 5)
