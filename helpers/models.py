@@ -13,6 +13,7 @@ from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
+AT_A_TIME = 1000  # images or codes: hidden layers of all of them would take much memory
 AVERAGE_PIXEL, PIXEL_SPREAD = 0.1307, 0.3081  # mean and standard deviation over MNIST's training set
 AVERAGE_DIGIT = Path(__file__).parent / "assets" / "average_digit.safetensors"  # of that set, uint8 (28, 28)
 
@@ -180,7 +181,7 @@ class Autoencoder(nn.Module):
 
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image and the size of its neighborhood, each (N, latent_dim)."""
-        return self.encoder(as_batch(images))
+        return in_parts(lambda part: self.encoder(as_batch(part)), images)
 
     def logits(self, codes: Tensor) -> Tensor:
         """Return what ``decode`` squeezes to pixels, (N, 1, 28, 28), for codes (N, latent_dim).
@@ -199,11 +200,11 @@ class Autoencoder(nn.Module):
                 f"This model decodes {self.latent_dim} numbers for each digit, so codes must "
                 f"have shape (N, {self.latent_dim}); got {tuple(codes.shape)}."
             )
-        return self.decoder(codes)
+        return in_parts(self.decoder, codes)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return images (N, 1, 28, 28), pixels from 0 to 1; for codes and errors see ``logits``."""
-        return self.logits(codes).sigmoid()
+        return in_parts(lambda part: self.logits(part).sigmoid(), codes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the reconstructions of images: encode, then decode."""
@@ -216,7 +217,7 @@ class Autoencoder(nn.Module):
         The same rule in every chapter: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        return in_parts(self.decode, _normal(n, self.latent_dim, seed))
+        return self.decode(_normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
@@ -231,18 +232,26 @@ class Autoencoder(nn.Module):
         """
         if len(images) < 2:
             raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
-        as_batch(images[:1])
-        codes = in_parts(self.encode, images).double()
+        codes = self.encode(images).double()
         covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
         values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
         root = vectors * values.clamp(min=0).sqrt()
         drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
-        return in_parts(self.decode, drawn)
+        return self.decode(drawn)
 
 
-def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-    """Return what a function says of a long batch, a thousand at a time: hidden layers take memory."""
-    return torch.cat([function(part) for part in batch.split(1000)])
+def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
+    """Return what a function says of a batch, asked in parts: a tensor, or a tuple of them."""
+    if not isinstance(batch, Tensor) or batch.shape[:1].numel() <= size:
+        return function(batch)
+    whole = ()
+    for start in range(0, len(batch), size):
+        said = function(batch[start : start + size])
+        parts = said if isinstance(said, tuple) else (said,)
+        whole = whole or tuple(part.new_empty(len(batch), *part.shape[1:]) for part in parts)
+        for place, part in zip(whole, parts, strict=True):  # torch.cat would need the room twice
+            place[start : start + size] = part
+    return whole if isinstance(said, tuple) else whole[0]
 
 
 def _normal(n, latent_dim, seed):
