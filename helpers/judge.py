@@ -16,7 +16,7 @@ from helpers.models import as_batch, as_labels, in_parts
 
 PATH = Path(__file__).parent / "assets" / "judge.safetensors"
 FEATURES = 64
-JUDGED_AT_A_TIME = 100  # images: they fit into the processor's cache
+JUDGED_AT_A_TIME = 50  # images: they fit into the processor's cache
 
 
 class Verdict(NamedTuple):

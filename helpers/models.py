@@ -9,11 +9,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from helpers import give_memory_back
 from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
-AT_A_TIME = 1000  # images or codes: hidden layers of all of them would take much memory
+AT_A_TIME = 500  # images or codes: hidden layers of all of them would take much memory
 AVERAGE_PIXEL, PIXEL_SPREAD = 0.1307, 0.3081  # mean and standard deviation over MNIST's training set
 AVERAGE_DIGIT = Path(__file__).parent / "assets" / "average_digit.safetensors"  # of that set, uint8 (28, 28)
 
@@ -251,6 +252,7 @@ def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
         whole = whole or tuple(part.new_empty(len(batch), *part.shape[1:]) for part in parts)
         for place, part in zip(whole, parts, strict=True):  # torch.cat would need the room twice
             place[start : start + size] = part
+    give_memory_back()
     return whole if isinstance(said, tuple) else whole[0]
 
 

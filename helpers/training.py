@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from helpers import give_memory_back
 from helpers.models import AT_A_TIME, Autoencoder, as_batch, whole_number
 from helpers.settings import BATCH_SIZE, EPOCHS, PEAK_LR
 
@@ -112,6 +113,7 @@ def _kept_whole(model, progress):
     finally:
         progress.close()
         model.cpu().eval()
+        give_memory_back()
 
 
 def evaluate(
