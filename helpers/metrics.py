@@ -33,10 +33,14 @@ def scores(model: Autoencoder, images: Tensor, seed: int = 0) -> Scores:
         images: whose codes the fitted sampler has measured; see ``models.as_batch``.
         seed: of the samples.
     """
-    return {
-        "blind": score(model.sample(SAMPLES, seed)),
-        "fitted": score(model.sample_fitted(images, SAMPLES, seed)),
-    }
+    codes = {"blind": model.draw(SAMPLES, seed), "fitted": model.draw_fitted(images, SAMPLES, seed)}
+    return {sampler: _compared(_judged(model, drawn)) for sampler, drawn in codes.items()}
+
+
+@torch.no_grad()
+def _judged(model, codes):
+    """What the judge says of decoded codes, of which there are never many pictures at once."""
+    return Verdict(*in_parts(lambda part: judge(model.decode(part)), codes))
 
 
 def score(images: Tensor) -> dict[str, float]:
@@ -45,7 +49,11 @@ def score(images: Tensor) -> dict[str, float]:
     Args:
         images: 10,000 samples, see ``models.as_batch``. Fewer score worse, only because they are fewer.
     """
-    samples, digits = judge(images), test_digits()
+    return _compared(judge(images))
+
+
+def _compared(samples):
+    digits = test_digits()
     density, coverage = density_and_coverage(samples.features, digits.features)
     return {
         "recognizable": recognizable(samples.probabilities),

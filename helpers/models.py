@@ -218,7 +218,7 @@ class Autoencoder(nn.Module):
         The same rule in every chapter: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        return self.decode(_normal(n, self.latent_dim, seed))
+        return self.decode(self.draw(n, seed))
 
     @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
@@ -231,14 +231,23 @@ class Autoencoder(nn.Module):
             n: how many images (n, 1, 28, 28) to return.
             seed: of the draws.
         """
+        return self.decode(self.draw_fitted(images, n, seed))
+
+    def draw(self, n: int, seed: int | None = None) -> Tensor:
+        """Return the codes (n, latent_dim) that ``sample`` decodes."""
+        return _normal(n, self.latent_dim, seed)
+
+    @torch.no_grad()
+    def draw_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
+        """Return the codes (n, latent_dim) that ``sample_fitted`` decodes."""
         if len(images) < 2:
             raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
         codes = self.encode(images).double()
         covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
         values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
         root = vectors * values.clamp(min=0).sqrt()
-        drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
-        return self.decode(drawn)
+        drawn = codes.mean(dim=0) + self.draw(n, seed).double() @ root.T
+        return drawn.float()
 
 
 def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
