@@ -83,4 +83,5 @@ $(READY): pyproject.toml Makefile
 		"torch>=2.12,<2.14" "torchvision>=0.27,<0.29" \
 		|| { echo "PyTorch's index gave no build for $(TORCH), see above."; [ $(TORCH) = cpu ]; }
 	$(BIN)/pip install --editable ".[test]"
+	$(BIN)/python -m helpers.data
 	@touch $@

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from helpers import checkpoints
-from helpers.models import as_batch, as_labels
+from helpers.models import as_batch, as_labels, in_parts
 
 PATH = Path(__file__).parent / "assets" / "judge.safetensors"
 FEATURES = 64
-JUDGED_AT_A_TIME = 100  # images: they fit into the processor's cache
+JUDGED_AT_A_TIME = 50  # images: they fit into the processor's cache
 
 
 class Verdict(NamedTuple):
@@ -63,8 +63,7 @@ def judge(images: Tensor) -> Verdict:
         raise ValueError("There is nothing to judge: no images were given.")
     as_batch(images[:1])
     with torch.no_grad():
-        verdicts = [shipped()(as_batch(part)) for part in images.split(JUDGED_AT_A_TIME)]
-    features, logits = (torch.cat(parts) for parts in zip(*verdicts, strict=True))
+        features, logits = in_parts(lambda part: shipped()(as_batch(part)), images, JUDGED_AT_A_TIME)
     return Verdict(features, logits.softmax(dim=1))
 
 

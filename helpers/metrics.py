@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from helpers import data
 from helpers.judge import Verdict, judge
-from helpers.models import Autoencoder, as_batch, as_labels
+from helpers.models import Autoencoder, as_batch, as_labels, in_parts
 
 Scores = dict[str, dict[str, float]]
 SAMPLES = data.LIMIT or 10_000
@@ -23,7 +23,7 @@ SURE = 0.9
 IDLE = 0.01
 SMALL_STEP = 0.4
 TRIES = 10
-AT_A_TIME = 200  # rows of a table of distances, which would be large as a whole
+ROWS = 25  # rows of a table of distances, which would be large as a whole
 
 
 def scores(model: Autoencoder, images: Tensor, seed: int = 0) -> Scores:
@@ -34,10 +34,14 @@ def scores(model: Autoencoder, images: Tensor, seed: int = 0) -> Scores:
         images: whose codes the fitted sampler has measured; see ``models.as_batch``.
         seed: of the samples.
     """
-    return {
-        "blind": score(model.sample(SAMPLES, seed)),
-        "fitted": score(model.sample_fitted(images, SAMPLES, seed)),
-    }
+    codes = {"blind": model.draw(SAMPLES, seed), "fitted": model.draw_fitted(images, SAMPLES, seed)}
+    return {sampler: _compared(_judged(model, drawn)) for sampler, drawn in codes.items()}
+
+
+@torch.no_grad()
+def _judged(model, codes):
+    """What the judge says of decoded codes, of which there are never many pictures at once."""
+    return Verdict(*in_parts(lambda part: judge(model.decode(part)), codes))
 
 
 def score(images: Tensor) -> dict[str, float]:
@@ -46,7 +50,11 @@ def score(images: Tensor) -> dict[str, float]:
     Args:
         images: 10,000 samples, see ``models.as_batch``. Fewer score worse, only because they are fewer.
     """
-    samples, digits = judge(images), test_digits()
+    return _compared(judge(images))
+
+
+def _compared(samples):
+    digits = test_digits()
     density, coverage = density_and_coverage(samples.features, digits.features)
     return {
         "recognizable": recognizable(samples.probabilities),
@@ -143,9 +151,7 @@ def density_and_coverage(samples: Tensor, references: Tensor, neighbors: int = 5
     if not 1 <= neighbors < len(references):
         raise ValueError(f"{len(references)} references have no {neighbors} nearest fellows each.")
     hits, reached = 0, 0
-    for part, radii in zip(
-        references.split(AT_A_TIME), _radii(references, neighbors).split(AT_A_TIME), strict=True
-    ):
+    for part, radii in zip(references.split(ROWS), _radii(references, neighbors).split(ROWS), strict=True):
         inside = torch.cdist(part, samples) < radii
         hits += inside.sum().item()
         reached += inside.any(dim=1).sum().item()
@@ -154,8 +160,12 @@ def density_and_coverage(samples: Tensor, references: Tensor, neighbors: int = 5
 
 @lru_cache(maxsize=1)  # of the test digits, as a rule
 def _radii(references, neighbors):
-    parts = (torch.cdist(part, references) for part in references.split(AT_A_TIME))
-    return torch.cat([part.topk(neighbors + 1, largest=False).values[:, -1:] for part in parts])
+    return _with_nearest(references, neighbors)[0][:, -1:]
+
+
+def _with_nearest(points, n):
+    """The distances and the places of each point's nearest fellows, n of them after the point itself."""
+    return in_parts(lambda part: tuple(torch.cdist(part, points).topk(n + 1, largest=False)), points, ROWS)
 
 
 def _clouds(samples, references):
@@ -325,7 +335,7 @@ def distance_to_a_digit(model: Autoencoder, points: Tensor, images: Tensor) -> T
         images: see ``models.as_batch``.
     """
     codes = model.encode(images)
-    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.float().split(AT_A_TIME)])
+    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.float().split(ROWS)])
 
 
 @torch.no_grad()
@@ -372,8 +382,5 @@ def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> fl
         neighbors: how many of the nearest codes to ask, the code itself left out.
     """
     labels = as_labels(labels, codes)
-    same = []
-    for part, own in zip(codes.split(AT_A_TIME), labels.split(AT_A_TIME), strict=True):
-        nearest = torch.cdist(part, codes).topk(neighbors + 1, largest=False).indices[:, 1:]
-        same.append((labels[nearest] == own[:, None]).float().mean(dim=1))
-    return torch.cat(same).mean().item()
+    nearest = _with_nearest(codes, neighbors)[1][:, 1:]
+    return (labels[nearest] == labels[:, None]).float().mean().item()

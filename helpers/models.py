@@ -10,10 +10,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from helpers import give_memory_back
 from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, FIXED_SIZE, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
+AT_A_TIME = 500  # images or codes: hidden layers of all of them would take much memory
 AVERAGE_PIXEL, PIXEL_SPREAD = 0.1307, 0.3081  # mean and standard deviation over MNIST's training set
 AVERAGE_DIGIT = Path(__file__).parent / "assets" / "average_digit.safetensors"  # of that set, uint8 (28, 28)
 
@@ -181,7 +183,7 @@ class Autoencoder(nn.Module):
 
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image and the size of its neighborhood, each (N, latent_dim)."""
-        return self.encoder(as_batch(images))
+        return in_parts(lambda part: self.encoder(as_batch(part)), images)
 
     def logits(self, codes: Tensor) -> Tensor:
         """Return what ``decode`` squeezes to pixels, (N, 1, 28, 28), for codes (N, latent_dim).
@@ -200,11 +202,11 @@ class Autoencoder(nn.Module):
                 f"This model decodes {self.latent_dim} numbers for each digit, so codes must "
                 f"have shape (N, {self.latent_dim}); got {tuple(codes.shape)}."
             )
-        return self.decoder(codes)
+        return in_parts(self.decoder, codes)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return images (N, 1, 28, 28), pixels from 0 to 1; for codes and errors see ``logits``."""
-        return self.logits(codes).sigmoid()
+        return in_parts(lambda part: self.logits(part).sigmoid(), codes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the reconstructions of images: encode, then decode."""
@@ -217,7 +219,7 @@ class Autoencoder(nn.Module):
         The same rule in every chapter: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        return in_parts(self.decode, _normal(n, self.latent_dim, seed))
+        return self.decode(self.draw(n, seed))
 
     @torch.no_grad()
     def neighbors(self, image: Tensor, step: float, n: int = 12, seed: int = 0) -> Tensor:
@@ -232,18 +234,6 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(image) + step * _normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
-    def fitted_points(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
-        """Return what ``sample_fitted`` decodes, (n, latent_dim)."""
-        if len(images) < 2:
-            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
-        as_batch(images[:1])
-        codes = in_parts(self.encode, images).double()
-        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
-        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
-        root = vectors * values.clamp(min=0).sqrt()
-        return codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
-
-    @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
         """Decode ``n`` draws from a Gaussian with the middle and covariance of the codes of ``images``.
 
@@ -254,7 +244,23 @@ class Autoencoder(nn.Module):
             n: how many images (n, 1, 28, 28) to return.
             seed: of the draws.
         """
-        return in_parts(self.decode, self.fitted_points(images, n, seed))
+        return self.decode(self.draw_fitted(images, n, seed))
+
+    def draw(self, n: int, seed: int | None = None) -> Tensor:
+        """Return the codes (n, latent_dim) that ``sample`` decodes."""
+        return _normal(n, self.latent_dim, seed)
+
+    @torch.no_grad()
+    def draw_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
+        """Return the codes (n, latent_dim) that ``sample_fitted`` decodes."""
+        if len(images) < 2:
+            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
+        codes = self.encode(images).double()
+        covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
+        values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
+        root = vectors * values.clamp(min=0).sqrt()
+        drawn = codes.mean(dim=0) + self.draw(n, seed).double() @ root.T
+        return drawn.float()
 
 
 class SharedSizes(Autoencoder):
@@ -284,9 +290,19 @@ class SharedSizes(Autoencoder):
         return codes, sizes
 
 
-def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-    """Return what a function says of a long batch, a thousand at a time: hidden layers take memory."""
-    return torch.cat([function(part) for part in batch.split(1000)])
+def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
+    """Return what a function says of a batch, asked in parts: a tensor, or a tuple of them."""
+    if not isinstance(batch, Tensor) or batch.shape[:1].numel() <= size:
+        return function(batch)
+    whole = ()
+    for start in range(0, len(batch), size):
+        said = function(batch[start : start + size])
+        parts = said if isinstance(said, tuple) else (said,)
+        whole = whole or tuple(part.new_empty(len(batch), *part.shape[1:]) for part in parts)
+        for place, part in zip(whole, parts, strict=True):  # torch.cat would need the room twice
+            place[start : start + size] = part
+    give_memory_back()
+    return whole if isinstance(said, tuple) else whole[0]
 
 
 def _normal(n, latent_dim, seed):

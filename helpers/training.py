@@ -2,15 +2,18 @@
 
 import contextlib
 import functools
+import inspect
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from helpers import give_memory_back
 from helpers.films import Film
-from helpers.models import Autoencoder, as_batch, whole_number
+from helpers.models import AT_A_TIME, Autoencoder, as_batch, whole_number
 from helpers.settings import BATCH_SIZE, EPOCHS, PEAK_LR
 
 Terms = dict[str, Tensor]
@@ -71,7 +74,7 @@ def fit(
     torch.manual_seed(seed)
     model.to(device).train()
     images = images.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, weight_decay=weight_decay, fused=True)
+    optimizer = AdamW(model.parameters(), lr=peak_lr, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
     progress = Progress(epochs, steps, watch)
     film = film or (lambda model, epoch, epochs: None)
@@ -106,6 +109,14 @@ def fit_small(loss: Callable, images: Tensor, model: Autoencoder | None = None, 
     return model
 
 
+class AdamW(torch.optim.AdamW):
+    """Torch's AdamW without the layer for torch.compile, which takes 70 MB and seconds at the first step."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+    zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
+    add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
+
+
 @contextlib.contextmanager
 def _kept_whole(model, progress):
     """Give back the model on the CPU, with finite weights, however training ends."""
@@ -125,15 +136,22 @@ def _kept_whole(model, progress):
     finally:
         progress.close()
         model.cpu().eval()
+        give_memory_back()
 
 
 def evaluate(
     model: Autoencoder, loss: Callable[[Autoencoder, Tensor], Terms | Tensor], images: Tensor
 ) -> dict[str, float]:
-    """Return the terms of a loss on all ``images`` (see ``models.as_batch``), without training."""
+    """Return the terms of a loss on ``images`` (see ``models.as_batch``), without training.
+
+    It is asked for a thousand images at a time, and the mean over all of them is returned.
+    """
+    images, found = images[None] if images.dim() == 2 else images, Counter()
     with torch.no_grad():
-        terms = by_name(loss(model, as_batch(images)))
-    return {name: term.item() for name, term in terms.items()}
+        for part in images.split(AT_A_TIME):
+            terms = by_name(loss(model, as_batch(part)))
+            found.update({name: term.item() * len(part) / len(images) for name, term in terms.items()})
+    return dict(found)
 
 
 def shuffled_batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:

