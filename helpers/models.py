@@ -216,7 +216,7 @@ class Autoencoder(nn.Module):
         The same rule in every chapter: each latent number is drawn from a standard normal
         distribution, whatever the codes of this model look like.
         """
-        return in_parts(self.decode, _normal(n, self.latent_dim, seed))
+        return in_parts(self.decode, normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
@@ -236,7 +236,7 @@ class Autoencoder(nn.Module):
         covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
         values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
         root = vectors * values.clamp(min=0).sqrt()
-        drawn = codes.mean(dim=0) + _normal(n, self.latent_dim, seed).double() @ root.T
+        drawn = codes.mean(dim=0) + normal(n, self.latent_dim, seed).double() @ root.T
         return in_parts(self.decode, drawn)
 
 
@@ -245,7 +245,8 @@ def in_parts(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
     return torch.cat([function(part) for part in batch.split(1000)])
 
 
-def _normal(n, latent_dim, seed):
+def normal(n: int, latent_dim: int, seed: int | None) -> Tensor:
+    """Return blind draws: ``n`` points, each number from a standard normal distribution, (n, latent_dim)."""
     generator = torch.Generator()
     if seed is None:
         generator.seed()

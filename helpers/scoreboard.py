@@ -8,6 +8,7 @@ from helpers import metrics
 from helpers.settings import LATENT_DIM, WEIGHT_DECAY_BY_CHAPTER
 
 RESULTS = Path(__file__).parent / "assets" / "ten_trainings.csv"
+EPILOGUES = Path(__file__).parent / "assets" / "ten_epilogues.csv"  # what experiments/ten_epilogues.py writes
 
 
 def ten_trainings(

@@ -123,6 +123,7 @@ def quotes():
             f"distance fell in {how_often('Fréchet distance', 4)}, from {median('Fréchet distance', 3)} to "
             f"{median('Fréchet distance', 4)}.",
         ],
+        "notebooks/epilogue_latent_diffusion.ipynb": [],
     }
 
 
