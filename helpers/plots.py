@@ -221,6 +221,30 @@ def clouds(groups: dict[str, Tensor], ways: Tensor | None = None) -> Picture:
 
 
 @in_the_course_s_style
+def on_the_way(ways: Tensor, images: Tensor, codes: Tensor) -> Picture:
+    """Draw numbered points on a map, with their ways so far, beside what they decode to.
+
+    Args:
+        ways: two numbers of each point at one time after another, (times, n, 2).
+        images: what the points decode to now, see ``models.as_batch``.
+        codes: (N, 2), the cloud behind them.
+    """
+    figure = Picture(9, 4.2, f"{len(images)} points on a map, {len(ways) - 1} steps after their start, and ")
+    figure.alt += "what they decode to"
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    left.scatter(*codes.T.numpy(), s=2, color="0.7", rasterized=True)
+    left.plot(*ways.permute(2, 0, 1).numpy(), color="C0", linewidth=1.5)
+    right.imshow(tiles(images, 4), **PAPER_AND_INK)
+    for i, place in enumerate(ways[-1].tolist()):
+        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "C0"}
+        left.text(*place, i + 1, ha="center", va="center", bbox=box, clip_on=True)
+        right.text(28 * (i % 4) + 1, 28 * (i // 4) + 1, i + 1, va="top", bbox=box)
+    left.set(xlabel="most used number", ylabel="second", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal")
+    right.set(xticks=[], yticks=[], title="decoded")
+    return figure
+
+
+@in_the_course_s_style
 def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18) -> Picture:
     """Decode an ``n`` by ``n`` grid of points of a space of two numbers.
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers import flow, losses, metrics, training
+from helpers import flow, losses, metrics, training, ways
 from helpers.flow import LatentDiffusion
 from helpers.models import Autoencoder
 
@@ -105,3 +105,25 @@ def test_odd_sizes_are_answered_in_words(settings):
         LatentDiffusion(Autoencoder(3, width=8), **settings)
     with pytest.raises(ValueError, match="steps must be a whole number"):
         LatentDiffusion(Autoencoder(3, width=8)).sample(1, steps=0)
+
+
+def test_the_explorer_shows_every_way_without_a_kernel(model):
+    explored = ways.explore(model, torch.rand(50, 1, 28, 28))
+    steps, shown_ways = explored.children
+    assert steps.options == ("1", "2", "5", "10", "20")
+    assert len(shown_ways.children) == 5
+    for way in shown_ways.children:
+        passed, shown = way.children
+        assert (passed.options[0], passed.options[-1]) == ("0%", "100%")
+        assert len(shown.children) == len(passed.options) <= 11
+        assert all(
+            "<img" in picture.value and "points on a map" in picture.value for picture in shown.children
+        )
+        assert (shown.link.source[0], shown.link.target[0]) == (passed, shown)
+    explored.close()
+    assert all(way.comm is None for way in shown_ways.children)
+
+
+def test_the_explorer_wants_a_model_that_knows_ways():
+    with pytest.raises(TypeError, match=r"flow\.LatentDiffusion, not Autoencoder"):
+        ways.explore(Autoencoder(3, width=8), torch.rand(5, 1, 28, 28))
