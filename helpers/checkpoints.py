@@ -7,33 +7,50 @@ import safetensors
 from torch import Tensor
 
 from helpers.data import DamagedFileError
+from helpers.flow import LatentDiffusion
 from helpers.losses import BY_CHAPTER
 from helpers.models import Autoencoder
-from helpers.settings import LATENT_DIM, MAP_DIM, MAP_WIDTH, WIDTH
+from helpers.settings import EPILOGUE_DIM, LATENT_DIM, MAP_DIM, MAP_WIDTH, SHIPPED_EPILOGUE_WIDTH, WIDTH
 
 FOLDER = Path(__file__).parent / "assets" / "checkpoints"
 WIDTHS = {LATENT_DIM: WIDTH, MAP_DIM: MAP_WIDTH}  # to sample from, to look at
+EPILOGUE = "epilogue"
 
 
-def load(chapter: int, latent_dim: int = LATENT_DIM) -> Autoencoder:
+def load(chapter: int | str, latent_dim: int = LATENT_DIM) -> Autoencoder | LatentDiffusion:
     """Return the model that ships for a chapter, on the CPU, in float32.
 
     Args:
-        chapter: 1 to 4.
-        latent_dim: 12 for the model to sample from, 2 for the one whose map can be drawn.
+        chapter: 1 to 4, or ``"epilogue"``.
+        latent_dim: 12 for the model to sample from, 2 for the one whose map can be drawn; the epilogue has
+            one model only.
 
     Raises:
         ValueError: no such model ships.
         DamagedFileError: the file is missing or damaged.
     """
+    if chapter == EPILOGUE:
+        model = new_epilogue()
+        model.load_state_dict(read(epilogue_path(), rebuild=f"python -m experiments.ship {EPILOGUE}"))
+        return model.eval()
     if chapter not in BY_CHAPTER or latent_dim not in WIDTHS:
         raise ValueError(
             f"No model ships for chapter {chapter!r} with latent_dim={latent_dim!r}: chapters are 1 "
-            f"to 4, latent_dim is {LATENT_DIM} or {MAP_DIM}."
+            f'to 4, latent_dim is {LATENT_DIM} or {MAP_DIM}; beside them there is "{EPILOGUE}".'
         )
     model = Autoencoder(latent_dim, WIDTHS[latent_dim])
     model.load_state_dict(read(path(chapter, latent_dim), rebuild=f"python -m experiments.ship {chapter}"))
     return model.eval()
+
+
+def new_epilogue() -> LatentDiffusion:
+    """Return an untrained model, as large as the one that ships for the epilogue."""
+    return LatentDiffusion(Autoencoder(EPILOGUE_DIM, SHIPPED_EPILOGUE_WIDTH))
+
+
+def epilogue_path() -> Path:
+    """Where the model of the epilogue is kept."""
+    return FOLDER / f"{EPILOGUE}.safetensors"
 
 
 def path(chapter: int, latent_dim: int) -> Path:

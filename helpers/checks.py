@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers import data, losses, questions, slips
+from helpers.flow import LatentDiffusion
 from helpers.models import Autoencoder
 from helpers.questions import NotWrittenYetError, Question, Reply, Term
 from helpers.settings import FIXED_SIZE, LATENT_DIM
@@ -172,6 +173,90 @@ def learned(ask: Ask, scale: Scale) -> None:
         trial.has_prices()
 
     _with_any(tried, "neighborhood_size")
+
+
+@_in_words
+def direction(ask: Ask, scale: Scale) -> None:
+    """Check the epilogue's loss, called as ``loss(model, codes)``."""
+    model = _new_directions(scale)
+    codes = scale.codes * (
+        torch.randn(_some_shape()[0], model.latent_dim) + 1
+    )  # not quite like random points
+    asked = functools.partial(_asked_on_the_way, ask, model, codes)
+    terms, here, passed = asked()
+    _are_moments(passed, asked()[2])
+    starts = _started(here, passed, codes)
+    _must(
+        not _close(starts, _started(*asked()[1:], codes), 0.01),
+        "the random points are the same in each call.",
+    )
+    given = model.direction(here.float(), passed.float()), here, passed, codes, starts
+    _holds(slips.DIRECTION, terms["direction"], given, dict(model.named_parameters()))
+
+
+def _asked_on_the_way(ask, model, codes):
+    """Return the terms of the epilogue's loss, and where it asked for directions, and when."""
+    for _ in range(20):  # a random point can be told from where we are, if something is left of the way
+        reply = _asked(ask, Question((model, codes)))
+        _are_terms(reply, ["direction"])
+        points, digits = len(reply.points), len(codes)
+        _must(points == digits, f"it asks for {points} directions for {digits} codes, not one each.")
+        here, passed = reply.points[:, :-1], reply.points[:, -1:]
+        if passed.max() < 0.9999:
+            break
+    return reply.terms, here, passed
+
+
+def _are_moments(passed, again):
+    """See that the times passed are drawn between 0 and 1, for each digit by itself."""
+    told = (
+        "the time passed goes from {:.2g} to {:.2g}. It is a share of the way, from 0 to 1. Use `.sigmoid()`."
+    )
+    _must(-1e-6 < passed.min() <= passed.max() < 1 + 1e-6, told.format(passed.min(), passed.max()))
+    _must(
+        passed.std() > 1e-3, "all digits share one time. Draw one for each: `torch.rand_like(codes[:, :1])`."
+    )
+    _must(not torch.equal(passed, again), "the times are the same in each call. Draw them, and set no seed.")
+    ends = (passed < 0.3).double().mean(), (passed > 0.7).double().mean()
+    _must(
+        min(ends) > 0.1,
+        "the times are not spread from 0 to 1. `torch.randn_like(codes[:, :1]).sigmoid()` is.",
+    )
+
+
+def _started(here, passed, codes):
+    """Return the random points from which straight ways lead here, (digits, latent numbers)."""
+    starts = (here - passed * codes) / (1 - passed)
+    normal = slips.is_normal(starts[passed[:, 0] < 0.9])  # the others are rounded
+    for words, shows in {} if normal else slips.ON_THE_WAY.items():
+        _must(not shows(here, passed, codes), words)
+    return starts
+
+
+@_in_words
+def follow(ask: Ask, scale: Scale) -> None:
+    """Check the epilogue's walk from random points to codes, called as ``follow(model, points, steps)``."""
+    model = _new_directions(scale)
+    few, many = (torch.randperm(15)[:2] + 5).tolist()
+    for n, steps in ((few, many), (many, few)):
+        points = scale.codes * torch.randn(n, model.latent_dim)
+        found = _one(_asked(ask, Question((model, points, steps))))
+        numbers = (n, model.latent_dim)
+        wrong = {
+            numbers: "is the points at one time only. Return those of all times, with `torch.stack`.",
+            (steps, *numbers): f"has {steps} times, not {steps + 1}: the start and the end of each step.",
+            ((steps + 1) * n, model.latent_dim): "is one long list. Keep the times apart: `torch.stack`.",
+        }
+        _is_tensor(slips.FOLLOW, found, (steps + 1, *numbers), wrong)
+        _agrees(slips.FOLLOW, found, model, points, steps)
+
+
+@torch.no_grad()
+def _new_directions(scale):
+    model = LatentDiffusion(Autoencoder(_some_shape()[1], width=8), width=16, depth=2)
+    model.enter.weight[:, -1] *= 20 * scale.codes  # it matters what time it is,
+    model.leave.weight *= 10  # and where one stands
+    return model
 
 
 def _with_any(tried, helper):

@@ -373,6 +373,17 @@ def idle(used: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def gap(points: Tensor, codes: Tensor) -> Tensor:
+    """How far each point is from the nearest of many codes, (N,).
+
+    Args:
+        points: (N, latent_dim).
+        codes: (M, latent_dim).
+    """
+    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.split(AT_A_TIME)])
+
+
+@torch.no_grad()
 def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> float:
     """The share of the nearest codes that belong to the same digit, 0 to 1; 0.1 is chance.
 

@@ -231,7 +231,7 @@ class Autoencoder(nn.Module):
             n: how many.
             seed: of the steps.
         """
-        return self.decode(self.encode(image) + step * _normal(n, self.latent_dim, seed))
+        return self.decode(self.encode(image) + step * normal(n, self.latent_dim, seed))
 
     @torch.no_grad()
     def sample_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
@@ -248,7 +248,7 @@ class Autoencoder(nn.Module):
 
     def draw(self, n: int, seed: int | None = None) -> Tensor:
         """Return the codes (n, latent_dim) that ``sample`` decodes."""
-        return _normal(n, self.latent_dim, seed)
+        return normal(n, self.latent_dim, seed)
 
     @torch.no_grad()
     def draw_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
@@ -305,7 +305,8 @@ def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
     return whole if isinstance(said, tuple) else whole[0]
 
 
-def _normal(n, latent_dim, seed):
+def normal(n: int, latent_dim: int, seed: int | None) -> Tensor:
+    """Return blind draws: ``n`` points, each number from a standard normal distribution, (n, latent_dim)."""
     generator = torch.Generator()
     if seed is None:
         generator.seed()

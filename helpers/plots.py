@@ -206,6 +206,55 @@ def _neighborhoods(codes, labels, sizes, axes):
 
 
 @in_the_course_s_style
+def clouds(groups: dict[str, Tensor], ways: Tensor | None = None) -> Picture:
+    """Draw clouds of points of two numbers side by side, and ways across the last one.
+
+    Args:
+        groups: name to points, (N, 2); the first tells where the edges are, see ``map_edges``.
+        ways: points on the way at one time after another, (times, n, 2).
+    """
+    figure = Picture(min(4.2 * len(groups), 11), 4)
+    figure.alt = "Clouds of points, side by side: " + "; ".join(groups)
+    x_edges, y_edges = map_edges(next(iter(groups.values())))
+    all_axes = figure.subplots(1, len(groups), squeeze=False, sharex=True, sharey=True)[0]
+    for axes, (name, points) in zip(all_axes, groups.items(), strict=True):
+        axes.scatter(*points.T.numpy(), s=2, alpha=0.4, color="0.45", linewidths=0, rasterized=True)
+        axes.set_title(name, fontsize=FONT_SIZE)
+        axes.set(xlabel="latent number 1", xlim=x_edges, ylim=y_edges, aspect="equal")
+    all_axes[0].set_ylabel("latent number 2")
+    if ways is not None:
+        figure.alt += f"; on the last, the ways of {ways.shape[1]} points, from rings to dots"
+        all_axes[-1].plot(*ways.permute(2, 0, 1).numpy(), color="C0", linewidth=1.5)
+        all_axes[-1].plot(*ways[0].T.numpy(), "o", color="C0", markerfacecolor="white")
+        all_axes[-1].plot(*ways[-1].T.numpy(), "o", color="C1")
+    return figure
+
+
+@in_the_course_s_style
+def on_the_way(ways: Tensor, images: Tensor, codes: Tensor) -> Picture:
+    """Draw numbered points on a map, with their ways so far, beside what they decode to.
+
+    Args:
+        ways: two numbers of each point at one time after another, (times, n, 2).
+        images: what the points decode to now, see ``models.as_batch``.
+        codes: (N, 2), the cloud behind them.
+    """
+    figure = Picture(9, 4.2, f"{len(images)} points on a map, {len(ways) - 1} steps after their start, and ")
+    figure.alt += "what they decode to"
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    left.scatter(*codes.T.numpy(), s=2, color="0.7", rasterized=True)
+    left.plot(*ways.permute(2, 0, 1).numpy(), color="C0", linewidth=1.5)
+    right.imshow(tiles(images, 4), **PAPER_AND_INK)
+    for i, place in enumerate(ways[-1].tolist()):
+        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "C0"}
+        left.text(*place, i + 1, ha="center", va="center", bbox=box, clip_on=True)
+        right.text(28 * (i % 4) + 1, 28 * (i // 4) + 1, i + 1, va="top", bbox=box)
+    left.set(xlabel="most used number", ylabel="second", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal")
+    right.set(xticks=[], yticks=[], title="decoded")
+    return figure
+
+
+@in_the_course_s_style
 def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18) -> Picture:
     """Decode an ``n`` by ``n`` grid of points of a space of two numbers.
 
@@ -343,14 +392,14 @@ def _stars(axes, metric, yours):
 
 
 @in_the_course_s_style
-def loss_curve(history: list[dict[str, float]]) -> Picture:
+def loss_curve(history: list[dict[str, float]], unit: str = "nats per digit") -> Picture:
     """Draw the terms of the loss over the epochs, from the history that ``training.fit`` returns."""
     figure = Picture(7.5, 3.2)
-    axes = figure.add_subplot(xlabel="epoch", ylabel="nats per digit")
+    axes = figure.add_subplot(xlabel="epoch", ylabel=unit)
     epochs = [entry["epoch"] for entry in history]
     names = [name for name in history[0] if name != "epoch"]
     last = ", ".join(f"{name} {history[-1][name]:.1f}" for name in names)
-    figure.alt = f"The terms of the loss while training, at the end: {last} nats per digit"
+    figure.alt = f"The terms of the loss while training, at the end: {last} {unit}"
     for name, dash in zip(names, cycle(DASHES), strict=False):
         axes.plot(epochs, [entry[name] for entry in history], dash, linewidth=2, label=name)
     _scale_to_the_loss(axes, [entry[name] for entry in history for name in names])
@@ -370,14 +419,14 @@ def _scale_to_the_loss(axes, values):
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def live_loss() -> Callable[[list[dict[str, float]]], None]:
+def live_loss(unit: str = "nats per digit") -> Callable[[list[dict[str, float]]], None]:
     """Return a ``watch`` for ``training.fit``: a picture of the loss, redrawn after every epoch."""
     handle = DisplayHandle()
     shown = False
 
     def watch(history):
         nonlocal shown
-        (handle.update if shown else handle.display)(loss_curve(history))
+        (handle.update if shown else handle.display)(loss_curve(history, unit))
         shown = True
 
     return watch

@@ -20,11 +20,13 @@ from IPython.display import publish_display_data
 from safetensors import SafetensorError
 from torch import Tensor
 
+from helpers.flow import LatentDiffusion
 from helpers.models import Autoencoder
 
 MOST_NUMBERS = 50_000  # in one tensor that comes back; a longer one is told by its shape alone
 MOST_TERMS, MOST_LETTERS = 10, 300
 MIME = "application/x-safetensors"  # of a reply among a notebook's outputs
+Model = Autoencoder | LatentDiffusion
 WORDS = ("kind", "error", "unwritten", "no_function")
 
 
@@ -49,7 +51,7 @@ class Question(NamedTuple):
         strengths: of the stand-in, (latent numbers,); see ``stand_in``.
     """
 
-    arguments: tuple[Autoencoder | Tensor | int, ...]
+    arguments: tuple[Model | Tensor | int, ...]
     stand_in: str = ""
     strengths: Tensor = torch.empty(0)
 
@@ -60,8 +62,8 @@ class Question(NamedTuple):
         """Return it as bytes, for ``unpacked``."""
         tensors, plan = {"strengths": self.strengths}, []
         for place, argument in enumerate(self.arguments):
-            if isinstance(argument, Autoencoder):
-                plan.append({"latent_dim": argument.latent_dim, "width": argument.encoder.code.in_features})
+            if isinstance(argument, Model):
+                plan.append(_measures(argument))
                 tensors |= {f"{place}.{name}": weight for name, weight in argument.state_dict().items()}
             elif isinstance(argument, Tensor):
                 plan.append({"by": argument.requires_grad})
@@ -82,7 +84,7 @@ class Question(NamedTuple):
                 arguments.append(tensors[str(place)].requires_grad_(argument["by"]))
             else:
                 own = {name[len(f"{place}.") :]: weight for name, weight in tensors.items()}
-                model = Autoencoder(**argument)
+                model = _built(**argument)
                 model.load_state_dict({name: own[name] for name in model.state_dict()})
                 arguments.append(model)
         return cls(tuple(arguments), facts["stand_in"], tensors["strengths"])
@@ -110,7 +112,8 @@ class Reply(NamedTuple):
     Args:
         kind: the name of the type that it returned.
         terms: by name, where it returned a dict; else one, with the name "".
-        points: what came into the decoder on any way, (points, latent numbers).
+        points: what came into the decoder on any way, (points, latent numbers); into a network of
+            directions, with the time passed as a last number.
         all_learn: may all weights still be trained after the call?
         intact: are the weights, and their gradients, as they were before the call?
         error: in a line, where it stopped.
@@ -216,13 +219,14 @@ def _asked(question, function):
     if not callable(function):
         return Reply(no_function=type(function).__name__)
     arguments = question.arguments
-    (model,) = [one for one in arguments if isinstance(one, Autoencoder)] or [None]
+    (model,) = [one for one in arguments if isinstance(one, Model)] or [None]
     weights = {str(place): one for place, one in enumerate(arguments) if getattr(one, "requires_grad", False)}
     seen = [torch.empty(0, 0)]
     if model:
         weights = dict(model.named_parameters())
-        seen = [torch.empty(0, model.latent_dim)]
-        model.decoder.hidden[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        entrance = model.decoder.hidden[0] if isinstance(model, Autoencoder) else model.enter
+        seen = [torch.empty(0, entrance.in_features)]
+        entrance.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     names = {question.stand_in: _in_place(question.strengths)} if question.stand_in else {}
     before = {name: weight.detach().clone() for name, weight in weights.items()}
     with mock.patch.dict(_names_around(function), names):
@@ -291,8 +295,21 @@ def _unpacked(content):
     return json.loads(content[4 : 4 + length]), safetensors.torch.load(content[4 + length :])
 
 
+def _measures(model):
+    autoencoder = getattr(model, "autoencoder", model)
+    measures = {"latent_dim": model.latent_dim, "width": autoencoder.encoder.code.in_features}
+    if model is not autoencoder:
+        measures["flow"] = {"width": model.enter.out_features, "depth": len(model.hidden)}
+    return measures
+
+
+def _built(flow=None, **measures):
+    autoencoder = Autoencoder(**measures)
+    return LatentDiffusion(autoencoder, **flow) if flow else autoencoder
+
+
 def _described(argument):
-    if isinstance(argument, Autoencoder):
+    if isinstance(argument, Model):
         return f"a model of {argument.latent_dim} latent numbers"
     if isinstance(argument, Tensor):
         return f"a tensor of the shape {tuple(argument.shape)}"

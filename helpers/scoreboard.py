@@ -10,6 +10,7 @@ from helpers.settings import LATENT_DIM, MAP_DIM, WEIGHT_DECAY_BY_CHAPTER
 SHOWN = ["recognizable", "coverage", "Fréchet distance"]
 OF_THE_CHAPTER = "as in the chapter"
 RESULTS = Path(__file__).parent / "assets" / "ten_trainings.csv"
+EPILOGUES = Path(__file__).parent / "assets" / "ten_epilogues.csv"  # what experiments/ten_epilogues.py writes
 
 
 def ten_trainings(

@@ -17,3 +17,10 @@ PEAK_LR = 4e-3  # the highest learning rate of the one-cycle schedule; high, sin
 MAP_PEAK_LR = 2e-3  # the same with two numbers, where chapter 4 sometimes diverges at 4e-3
 WEIGHT_DECAY_BY_CHAPTER = {1: 0.0, 2: 0.3, 3: 0.0, 4: 0.0}  # without it chapter 2's springs gain nothing
 FIXED_SIZE = 0.2  # of chapter 3's neighborhoods; it puts the codes where the random points are
+
+EPILOGUE_DIM = 16  # numbers of the epilogue's autoencoder, which only has to copy well
+PRICE = 0.3  # of energy and neighborhood size there: copies get sharp, and codes stay near the random points
+FLOW_WIDTH, FLOW_DEPTH = 384, 5  # of the network that leads there; deeper is better for its time than wider
+FLOW_EPOCHS, FLOW_BATCH_SIZE = 12, 512
+STEPS = 20  # from a random point to a code
+SHIPPED_EPILOGUE_WIDTH = 256  # of the autoencoder that ships there: both networks together have 3 MB

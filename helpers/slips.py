@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import losses
+from helpers.flow import LatentDiffusion
 from helpers.settings import FIXED_SIZE, LATENT_DIM
 
 
@@ -214,3 +215,146 @@ NOT_NORMAL = {  # the same where u does not look like draws from N(0, 1)
     **SHARED,
     "the noise is {wide:.2f} times as wide as `{name}` ({size:.2g}).": lambda u, s, c: True,
 }
+
+
+def _missed(target, last=lambda missed: missed.square().sum(dim=1).mean()):
+    """The loss with another target, made from where we are h, time passed t, codes c and random points s."""
+    return lambda v, h, t, c, s: last(v - target(h, t, c, s))
+
+
+def _way(h, t, c, s):
+    return c - s
+
+
+DIRECTION = Asked(  # from the directions v that the model gives, and h, t, c, s as above
+    "the direction",
+    _missed(_way),
+    {
+        "points backward: from the random point to the code is `codes - start`.": _missed(
+            lambda h, t, c, s: s - c
+        ),
+        "is compared with the code. Compare it with the whole way, `codes - start`.": _missed(
+            lambda h, t, c, s: c
+        ),
+        "is compared with the random point. Compare it with the whole way, `codes - start`.": _missed(
+            lambda h, t, c, s: s
+        ),
+        "is compared with the rest of the way. Compare it with the whole, `codes - start`.": _missed(
+            lambda h, t, c, s: c - h
+        ),
+        "is compared with the way behind us. Compare it with the whole, `codes - start`.": _missed(
+            lambda h, t, c, s: h - s
+        ),
+        "is compared with where we are. Compare it with the whole way, `codes - start`.": _missed(
+            lambda h, t, c, s: h
+        ),
+        "is not compared with anything. Subtract the whole way, `codes - start`.": _missed(
+            lambda h, t, c, s: 0 * c
+        ),
+        "averages over the latent numbers, too. Sum over them: `.sum(dim=1)`.": _missed(
+            _way, lambda missed: missed.square().mean()
+        ),
+        "adds up the whole batch. Average over it: `.mean()`.": _missed(
+            _way, lambda missed: missed.square().sum()
+        ),
+        "sums over the digits and averages over the numbers; it is the other way round.": _missed(
+            _way, lambda missed: missed.square().mean(dim=1).sum()
+        ),
+        "has the wrong sign.": _missed(_way, lambda missed: -missed.square().sum(dim=1).mean()),
+        "has a half that nobody asked for.": _missed(
+            _way, lambda missed: missed.square().sum(dim=1).mean() / 2
+        ),
+        "is the length of what is missed; take its square.": _missed(
+            _way, lambda missed: missed.norm(dim=1).mean()
+        ),
+        "has absolute differences; take squares.": _missed(
+            _way, lambda missed: missed.abs().sum(dim=1).mean()
+        ),
+        "squares the sum of the numbers; square first, then sum.": _missed(
+            _way, lambda missed: missed.sum(dim=1).square().mean()
+        ),
+        "squares the average over the batch; square first.": _missed(
+            _way, lambda missed: missed.mean(dim=0).square().sum()
+        ),
+    },
+    "The squared length of what is missed of `codes - start`, then the mean over the batch.",
+)
+
+
+ON_THE_WAY = {  # where the points h, at times t, do not lie between normal points and the codes c
+    "the network gets the codes. Let it stand on the way to them.": lambda h, t, c: _is_nothing(h - c),
+    "no random points are mixed in.": lambda h, t, c: _is_nothing(h - t * c),
+    "the network gets the random points, at any time. Let it stand on the way.": lambda h, t, c: is_normal(h),
+    "the way runs backward: at a time of 0 stands the random point, at 1 the code.": lambda h, t, c: (
+        _normal_where(t > 0.1, (h - (1 - t) * c) / t)
+    ),
+    "the way adds noise to the whole code; `torch.lerp(start, codes, passed)` is straight.": lambda h, t, c: (
+        is_normal(h - c) or _normal_where(t < 0.9, (h - c) / (1 - t)) or _normal_where(t > 0.1, (h - c) / t)
+    ),
+    "the random points are not multiplied by what is left of the way.": lambda h, t, c: is_normal(h - t * c),
+    "the random points push one way only. Draw around 0, `randn_like`.": lambda h, t, c: (
+        (h - t * c).amin() > -1e-3
+    ),
+    "the numbers share their noise. Draw `torch.randn_like(codes)`.": lambda h, t, c: _columns_agree(
+        (h - t * c) / (1 - t)
+    ),
+    "all digits share one random point. Draw one for each.": lambda h, t, c: _rows_agree(
+        (h - t * c) / (1 - t)
+    ),
+    "the points do not lie between random ones, `torch.randn_like(codes)`, and the codes.": lambda h, t, c: (
+        True
+    ),
+}
+
+
+def _is_nothing(points):
+    return points.abs().mean() < 0.01
+
+
+def _normal_where(rows, unit):
+    return is_normal(unit[rows[:, 0]])
+
+
+def _followed(towards=1, passed=lambda step, steps: step / steps, share=lambda steps: 1 / steps, here=None):
+    """The way with one slip; ``here`` says from which of the points so far to ask."""
+
+    def follow(model, points, steps):
+        way = [points]
+        for step in range(steps):
+            asked = way[-1] if here is None else way[here]
+            time = points.new_full((len(points), 1), passed(step, steps))
+            way.append(way[-1] + towards * share(steps) * model.direction(asked, time))
+        return torch.stack(way)
+
+    return follow
+
+
+FOLLOW = Asked(  # from a model, points (N, latent numbers), and a number of steps
+    "it",
+    LatentDiffusion.follow,
+    {
+        "walks backward: add the direction.": _followed(towards=-1),
+        "takes the whole way in each step. Divide it by `steps`.": _followed(share=lambda steps: 1),
+        "divides by `steps + 1`. There are `steps` steps.": _followed(share=lambda steps: 1 / (steps + 1)),
+        "asks at a time of 0 in each step. The time passed is `step / steps`.": _followed(
+            passed=lambda step, steps: 0
+        ),
+        "asks at a time of 1 in each step. The time passed is `step / steps`.": _followed(
+            passed=lambda step, steps: 1
+        ),
+        "counts steps. The time passed goes from 0 to 1: `step / steps`.": _followed(
+            passed=lambda step, steps: step
+        ),
+        "asks a step too late: when the first step begins, no time has passed.": _followed(
+            passed=lambda step, steps: (step + 1) / steps
+        ),
+        "lets the time run backward.": _followed(passed=lambda step, steps: 1 - step / steps),
+        "lets the last step begin at a time of 1, where nothing is left of the way.": _followed(
+            passed=lambda step, steps: step / (steps - 1)
+        ),
+        "asks from the start in each step. Ask from where the last one ended.": _followed(here=0),
+        "stands still: no step adds its direction.": _followed(towards=0),
+        "begins with the last point: turn it round.": lambda *given: LatentDiffusion.follow(*given).flip(0),
+    },
+    "Each step adds `model.direction(points, passed) / steps`, and `passed` is `step / steps`.",
+)

@@ -1,4 +1,4 @@
-"""One training loop for all four chapters."""
+"""One training loop for all four chapters and the epilogue."""
 
 import contextlib
 import functools
@@ -32,6 +32,7 @@ def fit(
     peak_lr: float = PEAK_LR,
     weight_decay: float = 0.0,
     seed: int = 0,
+    unit: str = "nats per digit",
     watch: Callable[[History], None] | None = None,
     film: Film | None = None,
 ) -> History:
@@ -44,7 +45,7 @@ def fit(
         model: trained in place.
         loss: called as ``loss(model, batch)`` with a float batch (batch_size, 1, 28, 28) from 0 to
             1; returns the terms of the loss by name, or one scalar. Their sum is minimized.
-        images: see ``models.as_batch``.
+        images: see ``models.as_batch``; or points, floats (N, numbers), which the loss gets as they are.
         epochs: how often to go through all images.
         batch_size: images for each step.
         peak_lr: the highest learning rate of the one-cycle schedule (L. N. Smith and N. Topin,
@@ -52,6 +53,7 @@ def fit(
             Regularization, 2019).
         weight_decay: AdamW's: each step takes off this share, times the learning rate, of every weight.
         seed: of the order of the images and of any noise in the loss.
+        unit: of the loss, for the progress bar.
         watch: called with the history after every epoch, for example ``plots.live_loss()``. Whatever it
             raises is said in a line, and training goes on without it.
         film: keeps some moments of this training, for ``explorer.explore_film``.
@@ -66,7 +68,7 @@ def fit(
             after the last good epoch.
     """
     epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
-    as_batch(images[:1])
+    as_examples(images[:1])
     steps = len(images) // batch_size
     if steps == 0:
         raise ValueError(f"{len(images)} images do not fill one batch of {batch_size}.")
@@ -76,7 +78,7 @@ def fit(
     images = images.to(device)
     optimizer = AdamW(model.parameters(), lr=peak_lr, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak_lr, total_steps=epochs * steps)
-    progress = Progress(epochs, steps, watch)
+    progress = Progress(epochs, steps, unit, watch)
     film = film or (lambda model, epoch, epochs: None)
     with _kept_whole(model, progress) as keep, torch.enable_grad():
         film(model, 0, epochs)
@@ -154,11 +156,17 @@ def evaluate(
     return dict(found)
 
 
+def as_examples(batch: Tensor) -> Tensor:
+    """Return images as the networks want them (``models.as_batch``), points (N, numbers) as they are."""
+    points = isinstance(batch, Tensor) and batch.dim() == 2 and batch.is_floating_point()
+    return batch if points else as_batch(batch)
+
+
 def shuffled_batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Yield float batches (batch_size, 1, 28, 28) in random order; an incomplete last one is left out."""
+    """Yield batches of ``as_examples`` in random order; an incomplete last one is left out."""
     order = torch.randperm(len(images), device=images.device)
     for start in range(0, len(images) - batch_size + 1, batch_size):
-        yield as_batch(images[order[start : start + batch_size]])
+        yield as_examples(images[order[start : start + batch_size]])
 
 
 def finite_weights(model: Autoencoder) -> dict[str, Tensor]:
@@ -220,8 +228,8 @@ def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager:
 class Progress:
     """The history of the loss, a progress bar that puts it into words, and a watch for NaN."""
 
-    def __init__(self, epochs, steps, watch):
-        self.epochs, self.steps, self.watch = epochs, steps, watch
+    def __init__(self, epochs, steps, unit, watch):
+        self.epochs, self.steps, self.unit, self.watch = epochs, steps, unit, watch
         self.history: History = []
         self._done = 0
         self._recent: list[Terms] = []
@@ -270,15 +278,15 @@ class Progress:
                 )
         self.history.append({"epoch": (self._done + 1) / self.steps, **means})
         self._bar.set_description_str(self.where, refresh=False)
-        self._bar.set_postfix_str(in_words(means))
+        self._bar.set_postfix_str(in_words(means, self.unit))
 
     def close(self):
         """Leave the bar as it stands."""
         self._bar.close()
 
 
-def in_words(means: dict[str, float]) -> str:
+def in_words(means: dict[str, float], unit: str = "nats per digit") -> str:
     """``"reconstruction 80.1 + energy 4.0 = 84.1 nats per digit"``"""
     terms = " + ".join(f"{name} {mean:.1f}" for name, mean in means.items())
     total = f" = {sum(means.values()):.1f}" if len(means) > 1 else ""
-    return f"{terms}{total} nats per digit"
+    return f"{terms}{total} {unit}"

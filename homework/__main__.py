@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=words, description=words)
         made.set_defaults(command=run)
         if chapter:
-            made.add_argument("chapter", type=int, choices=CHAPTERS, help="1 to 4")
+            made.add_argument("chapter", type=_chapter, choices=CHAPTERS, help="1 to 4, or epilogue")
         return made
 
     made = command("release", _release, "make the students' notebook, and a zip of it")
@@ -50,6 +50,10 @@ def parser() -> argparse.ArgumentParser:
     command("marks", lambda course, _: marks.marks(course), "export all marks to marks.csv", False)
     command("key", lambda course, options: release.key(course, options.chapter), "write the answer key")
     return top
+
+
+def _chapter(name):
+    return int(name) if name.isdecimal() else name
 
 
 def _release(course, options):

@@ -33,6 +33,7 @@ NOTEBOOKS = HERE.parent / "notebooks"
 COURSE = HERE / "course"  # where a course is, unless somebody names another place
 SAFE_PAGES = ("--ServerApp.jpserver_extensions=homework.pages=True",)  # an option of Jupyter's
 CHAPTERS = {int(path.stem[0]): path.stem for path in sorted(NOTEBOOKS.glob("[0-9]_*.ipynb"))}
+CHAPTERS |= {path.stem.split("_")[0]: path.stem for path in NOTEBOOKS.glob("epilogue_*.ipynb")}
 # nbgrader calls alembic by name, which stands beside this Python.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 import torch
 
-from helpers import losses
+from helpers import flow, losses
 from helpers.models import Autoencoder
 
 ROOT = Path(__file__).parent.parent
@@ -45,12 +45,17 @@ def lines_of_code(cell):
     return len([line for line in cell.source.splitlines() if line.strip()])
 
 
-def test_there_are_four():
+def place(request):
+    return CHAPTERS.index(request.node.callspec.params["chapter"])
+
+
+def test_there_are_four_and_an_epilogue():
     assert [path.stem for path in CHAPTERS] == [
         "1_autoencoder",
         "2_compact_latent_space",
         "3_smooth_neighborhoods",
         "4_variational_autoencoder",
+        "epilogue_latent_diffusion",
     ]
 
 
@@ -91,7 +96,7 @@ def test_cells_are_small(chapter):
 def test_the_new_idea_takes_ten_lines_at_most(chapter):
     (loss,) = (cell for cell in chapter.cells if cell.id == "loss")
     assert lines_of_code(loss) <= 10
-    assert "def loss(model, images):" in loss.source
+    assert re.search(r"def loss\(model, (images|codes)\):", loss.source)
 
 
 def test_no_formula_and_no_exclamation_in_the_main_line(chapter):
@@ -107,7 +112,7 @@ def test_links_lead_somewhere(chapter):
 
 def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
     """What stands in the notebook and what ships models are the same computation."""
-    number = CHAPTERS.index(request.node.callspec.params["chapter"]) + 1
+    chapter_s_own = [*losses.BY_CHAPTER.values(), flow.direction][place(request)]
     (source,) = (cell.source for cell in chapter.cells if cell.id == "loss")
     names = {
         "torch": torch,
@@ -118,12 +123,14 @@ def test_the_last_loss_is_the_one_in_the_helpers(chapter, request):
     }
     exec(source, names)
     torch.manual_seed(0)
-    model, images = Autoencoder(latent_dim=3, width=8), torch.rand(5, 1, 28, 28)
+    model, given = Autoencoder(latent_dim=3, width=8), torch.rand(5, 1, 28, 28)
+    if chapter_s_own is flow.direction:
+        model, given = flow.LatentDiffusion(model, width=8), torch.randn(5, 3)
     with torch.no_grad():
         torch.manual_seed(1)
-        ours = {name: term.item() for name, term in losses.BY_CHAPTER[number](model, images).items()}
+        ours = {name: term.item() for name, term in chapter_s_own(model, given).items()}
         torch.manual_seed(1)
-        theirs = {name: term.item() for name, term in names["loss"](model, images).items()}
+        theirs = {name: term.item() for name, term in names["loss"](model, given).items()}
     assert theirs == pytest.approx(ours)
 
 
@@ -145,5 +152,5 @@ def test_a_check_is_one_line_right_below_its_answer(chapter):
 
 def test_says_how_to_go_on_without_training(chapter, request):
     (train,) = [cell for cell in chapter.cells if cell.id == "train"]
-    number = CHAPTERS.index(request.node.callspec.params["chapter"]) + 1
-    assert f"model = checkpoints.load({number})" in train.source.splitlines()[0]
+    name = [*losses.BY_CHAPTER, '"epilogue"'][place(request)]
+    assert f"model = checkpoints.load({name})" in train.source.splitlines()[0]

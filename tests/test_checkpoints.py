@@ -9,7 +9,7 @@ import torch
 
 from experiments import ship
 from experiments.files import write_weights
-from helpers import checkpoints, data, losses, training
+from helpers import checkpoints, data, judge, losses, metrics, training
 from helpers.data import DamagedFileError
 from helpers.models import Autoencoder
 
@@ -35,9 +35,22 @@ def test_shipped_models_load_where_torch_s_default_type_is_float64():
         torch.set_default_dtype(torch.float32)
 
 
-def test_all_eight_together_are_small():
+def test_the_epilogue_s_model_samples_like_every_other():
+    model = checkpoints.load("epilogue")
+    samples = model.sample(500, seed=3)
+    assert samples.shape == (500, 1, 28, 28)
+    assert torch.allclose(samples[:100], model.sample(100, seed=3), atol=1e-3)
+    shares = [
+        metrics.recognizable(judge.judge(some).probabilities)
+        for some in (model.autoencoder.sample(500, seed=3), samples)
+    ]
+    assert shares[0] + 0.2 < shares[1]
+    assert checkpoints.epilogue_path().stat().st_size <= 3e6
+
+
+def test_all_nine_together_are_small():
     files = sorted(checkpoints.FOLDER.glob("*.safetensors"))
-    assert len(files) == len(SHIPPED) == 8
+    assert len(files) == len(SHIPPED) + 1 == 9
     assert sum(file.stat().st_size for file in files) < 35e6
 
 
@@ -88,6 +101,20 @@ def test_rebuilding_replaces_a_model_whole(folder, train_set, monkeypatch):
     assert not torch.equal(before["decoder.pixels.weight"], after["decoder.pixels.weight"])
 
 
+def test_rebuilding_the_epilogue_trains_both_networks(folder, train_set, monkeypatch):
+    monkeypatch.setattr(data, "load_mnist", lambda split: (train_set[0][:1024], None))
+    monkeypatch.setattr(checkpoints, "SHIPPED_EPILOGUE_WIDTH", 16)
+    monkeypatch.setattr(ship, "EPILOGUE_EPOCHS", 1)
+    monkeypatch.setattr(ship, "EPILOGUE_FLOW_EPOCHS", 1)
+    monkeypatch.setattr(ship, "EPILOGUE_FLOW_BATCH_SIZE", 64)
+    ship.main(["epilogue"])
+    model = checkpoints.load("epilogue")
+    torch.manual_seed(0)
+    new = checkpoints.new_epilogue()
+    for name in ("autoencoder.decoder.pixels.weight", "leave.weight"):
+        assert not torch.allclose(model.state_dict()[name], new.state_dict()[name], atol=1e-3)
+
+
 def test_an_interrupt_leaves_the_shipped_model_alone(folder, train_set, monkeypatch):
     monkeypatch.setattr(data, "load_mnist", lambda split: (train_set[0][:512], None))
     monkeypatch.setattr(training, "fit", lambda *_, **__: [{"epoch": 0.5, "reconstruction": 500.0}])
@@ -109,4 +136,4 @@ def test_the_command_refuses_unknown_chapters():
     command = [sys.executable, "-m", "experiments.ship", "7"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "1 to 4" in result.stderr
+    assert "1 to 4 and epilogue" in result.stderr

@@ -11,7 +11,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from helpers import checks, data, losses, models
+from helpers import checks, data, flow, losses, models
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's own about wrong answers
 CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
@@ -24,6 +24,8 @@ TASKS = {  # the chapter, the cell with the answer, and the function in it
     "miss": (3, "miss", "miss"),
     "neighborhood_size": (4, "size-term", "neighborhood_size"),
     "learned": (4, "loss", "loss"),
+    "direction": (5, "loss", "loss"),
+    "follow": (5, "follow", "follow"),
 }
 
 DECODES = ["model.decoder(codes)", "model.decoder.forward(codes)", "model.logits(codes=codes)"]
@@ -207,6 +209,90 @@ RIGHT = {
         "losses.energy(codes)": ["0.5 * codes.square().sum(dim=1).mean()"],
         "neighborhood_size(sizes)": [
             "kl_divergence(Normal(codes, sizes), Normal(0.0, 1.0)).sum(dim=1).mean() - losses.energy(codes)"
+        ],
+    },
+    "direction": {
+        "": [
+            "loss = flow.direction",
+            "def loss(model, codes):\n"
+            "    start, passed = torch.randn_like(codes), torch.rand(len(codes), 1)\n"
+            "    way = codes - start\n"
+            "    found = model.direction(start + passed * way, passed)\n"
+            '    return {"direction": F.mse_loss(found, way, reduction="sum") / len(codes)}',
+        ],
+        "torch.randn_like(codes)  # (batch, 16): a random point for each code": [
+            "torch.randn(codes.shape)",
+            "-torch.randn(len(codes), codes.shape[1])",
+            "torch.normal(0.0, 1.0, codes.shape)",
+            "torch.distributions.Normal(0.0, 1.0).sample(codes.shape)",
+            "torch.empty_like(codes).normal_()",
+            "torch.randn_like(codes, requires_grad=True)",
+        ],
+        "torch.randn_like(codes[:, :1]).sigmoid()": [
+            "torch.rand_like(codes[:, :1])",
+            "torch.rand(len(codes), 1)",
+            "torch.rand(codes.shape[0])[:, None]",
+            "torch.empty(len(codes), 1).uniform_()",
+            "(torch.arange(len(codes))[:, None] + torch.rand(len(codes), 1)) / len(codes)",
+            "(2 * torch.randn(len(codes), 1)).sigmoid()",
+        ],
+        "torch.lerp(start, codes, passed)": [
+            "start + passed * (codes - start)",
+            "(1 - passed) * start + passed * codes",
+            "torch.lerp(codes, start, 1 - passed)",
+            "codes - (1 - passed) * (codes - start)",
+        ],
+        "model.direction(here, passed) - (codes - start)": [
+            "codes - start - model.direction(here, passed)",
+            "model.direction(here, passed) + start - codes",
+            "torch.cat([model.direction(h[None], p[None]) for h, p in zip(here, passed)]) - (codes - start)",
+            "model.direction(points=here, passed=passed) - (codes - start)",
+            "model.direction(here, passed) - (codes - here) / (1 - passed)",
+        ],
+        "missed.square().sum(dim=1).mean()": [
+            "(missed**2).sum() / len(codes)",
+            "missed.norm(dim=1).square().mean()",
+            "codes.shape[1] * missed.square().mean()",
+            "torch.einsum('nd,nd->n', missed, missed).mean()",
+            "missed.square().mean(dim=0).sum()",
+        ],
+    },
+    "follow": {
+        "": [
+            "follow = flow.LatentDiffusion.follow",
+            "def follow(model, points, steps=20):\n"
+            "    way = torch.empty(steps + 1, *points.shape)\n"
+            "    way[0] = points\n"
+            "    for i, t in enumerate(torch.linspace(0, 1, steps + 1)[:-1]):\n"
+            "        way[i + 1] = way[i] + model.direction(way[i], t.expand(len(points), 1)) / steps\n"
+            "    return way",
+            "def follow(model, points, steps=20):\n"
+            "    def rest(points, step):\n"
+            "        if step == steps:\n"
+            "            return [points]\n"
+            "        moved = points + model.direction(points, 0 * points[:, :1] + step / steps) / steps\n"
+            "        return [points, *rest(moved, step + 1)]\n"
+            "    return torch.stack(rest(points, 0))",
+        ],
+        "torch.full((len(points), 1), step / steps)": [
+            "torch.ones(len(points), 1) * step / steps",
+            "points.new_full((len(points), 1), step / steps)",
+            "torch.full_like(points[:, :1], step / steps)",
+            "torch.tensor([[step / steps]]).expand(len(points), 1)",
+            "torch.linspace(0, 1, steps + 1)[step].repeat(len(points), 1)",
+        ],
+        "points + model.direction(points, passed) / steps": [
+            "model.direction(points, passed) / steps + points",
+            "points + (1 / steps) * model.direction(points, passed)",
+            "torch.add(points, model.direction(points, passed), alpha=1 / steps)",
+            "way[-1] + model.direction(way[-1], passed) / steps",
+            "points.detach() + model.direction(points, passed).detach() / steps",
+        ],
+        "torch.stack(way)": [
+            "torch.stack(way, dim=0)",
+            "torch.stack(tuple(way))",
+            "torch.cat(way).reshape(steps + 1, *points.shape)",
+            "torch.cat([some[None] for some in way])",
         ],
     },
 }
@@ -596,6 +682,114 @@ WRONG = {
         },
         "return {": {"terms = {": "it returns nothing"},
     },
+    "direction": {
+        "": {
+            "def loss(model, codes): return codes.square().mean()": "it returns a Tensor",
+            "def loss(model, codes): pass": "it returns nothing",
+            "def loss(model, codes): return {'way': codes.sum()}": "its terms are way; expected direction",
+            "def loss(model, codes): return {'direction': codes.square().mean()}": "it asks for 0 directions",
+        },
+        "torch.randn_like(codes)  # (batch, 16): a random point for each code": {
+            "torch.rand_like(codes)": "push one way only",
+            "0.5 * torch.randn_like(codes)": "do not lie between random ones",
+            "torch.zeros_like(codes)": "no random points are mixed in",
+            "torch.randn(codes.shape[1])": "all digits share one random point",
+            "torch.randn_like(codes[:1])": "all digits share one random point",
+            "torch.randn(len(codes), 1).expand(codes.shape)": "numbers share their noise",
+            f"torch.randn(codes.shape, {SEEDED})": "the random points are the same in each call",
+            "torch.randn(codes.shape[0], 12)": "Models have more or fewer latent numbers than 12",
+        },
+        "torch.randn_like(codes[:, :1]).sigmoid()": {
+            "torch.rand(1).expand(len(codes), 1)": "all digits share one time",
+            "torch.full((len(codes), 1), 0.5)": "all digits share one time",
+            "torch.randn(len(codes), 1)": "share of the way, from 0 to 1",
+            "torch.randint(20, (len(codes), 1)).float()": "share of the way, from 0 to 1",
+            "0.5 * torch.rand(len(codes), 1)": "not spread from 0 to 1",
+            "torch.linspace(0, 0.999, len(codes))[:, None]": "the times are the same in each call",
+            "torch.rand(len(codes))": "it stopped with",
+            "torch.rand_like(codes)": "it stopped with ValueError: Points have shape",
+        },
+        "torch.lerp(start, codes, passed)": {
+            "torch.lerp(codes, start, passed)": "the way runs backward",
+            "codes": "the network gets the codes",
+            "start": "the network gets the random points, at any time",
+            "codes + start": "adds noise to the whole code",
+            "codes + (1 - passed) * start": "adds noise to the whole code",
+            "codes + passed * start": "adds noise to the whole code",
+            "start + passed * codes": "not multiplied by what is left",
+            "passed * codes": "no random points are mixed in",
+        },
+        "model.direction(here, passed) - (codes - start)": {
+            "model.direction(here, 1 - passed) - (codes - start)": "the way runs backward",
+            "model.direction(here, passed) - (start - codes)": "points backward",
+            "model.direction(here, passed) + (codes - start)": "points backward",
+            "model.direction(here, passed) - codes": "compared with the code",
+            "model.direction(here, passed) - start": "compared with the random point",
+            "model.direction(here, passed) - (codes - here)": "compared with the rest of the way",
+            "model.direction(here, passed) - (here - start)": "compared with the way behind",
+            "model.direction(here, passed) - here": "compared with where we are",
+            "model.direction(here, passed)": "not compared with anything",
+            "model.direction(here, passed) - passed * (codes - start)": "compared with the way behind",
+            "model.direction(here, passed).detach() - (codes - start)": "does not depend",
+            "(model.direction(here, passed) - (codes - start)).clamp(-99, 99)": "far from the origin",
+            "model.direction(here, passed) - 2 * (codes - start)": "another value",
+            "model.direction(here, passed) - model.direction(codes, passed)": "directions for",
+        },
+        "missed.square().sum(dim=1).mean()": {
+            "missed.square().mean()": "averages over the latent numbers",
+            "missed.square().sum()": "adds up the whole batch",
+            "missed.square().mean(dim=1).sum()": "the other way round",
+            "-missed.square().sum(dim=1).mean()": "wrong sign",
+            "0.5 * missed.square().sum(dim=1).mean()": "a half that nobody asked for",
+            "missed.norm(dim=1).mean()": "is the length",
+            "missed.abs().sum(dim=1).mean()": "absolute differences",
+            "missed.sum(dim=1).square().mean()": "squares the sum",
+            "missed.mean(dim=0).square().sum()": "squares the average",
+            "missed.square().sum(dim=1)": "direction has the shape",
+            "missed.square().sum(dim=1).mean().item()": "of type float",
+            "missed.square().sum(dim=1).mean().detach()": "does not depend",
+            "missed.square().sum(dim=1).mean() + model.leave.bias.sum()": "another value",
+            "None": "direction is None",
+        },
+    },
+    "follow": {
+        "torch.full((len(points), 1), step / steps)": {
+            "torch.zeros(len(points), 1)": "asks at a time of 0",
+            "torch.ones(len(points), 1)": "asks at a time of 1",
+            "torch.full((len(points), 1), float(step))": "counts steps",
+            "torch.full((len(points), 1), (step + 1) / steps)": "asks a step too late",
+            "torch.full((len(points), 1), 1 - step / steps)": "lets the time run backward",
+            "torch.full((len(points), 1), step / (steps - 1))": "last step begin at a time of 1",
+            "torch.full((len(points), 1), step / 20)": "another value",
+            "torch.full((len(points),), step / steps)": "it stopped with ValueError: Points have shape",
+            "step / steps": "it stopped with",
+        },
+        "points + model.direction(points, passed) / steps": {
+            "points - model.direction(points, passed) / steps": "walks backward",
+            "points + model.direction(points, passed)": "takes the whole way in each step",
+            "points + model.direction(points, passed) / (steps + 1)": "divides by `steps + 1`",
+            "points + model.direction(way[0], passed) / steps": "asks from the start",
+            "points + 0 * model.direction(points, passed) / steps": "stands still",
+            "points + model.direction(points, passed) / 20": "another value",
+            "model.direction(points, passed) / steps": "another value",
+            "points + (model.direction(points, passed) / steps).clamp(-5, 5)": "",
+        },
+        "return torch.stack(way)": {
+            "return points": "at one time only",
+            "return torch.stack(way[1:])": "the start and the end of each step",
+            "return torch.stack(way[:-1])": "the start and the end of each step",
+            "return torch.cat(way)": "is one long list",
+            "return torch.stack(way).flip(0)": "begins with the last point",
+            "return way": "of type list",
+            "return model.decode(points)": "has the shape",
+            "torch.stack(way)": "None",
+        },
+        "range(steps)": {
+            "range(20)": "has the shape",
+            "range(steps - 1)": "the start and the end of each step",
+            "range(steps + 1)": "has the shape",
+        },
+    },
 }
 
 ANYWHERE = {
@@ -618,7 +812,7 @@ class AgreesWithAll:
 
 load_mnist = functools.cache(data.load_mnist)
 NAMES = {"torch": torch, "F": F, "math": math, "Normal": Normal, "kl_divergence": kl_divergence}
-NAMES |= {"checks": checks, "losses": losses, "models": models, "AgreesWithAll": AgreesWithAll}
+NAMES |= {"flow": flow, "checks": checks, "losses": losses, "models": models, "AgreesWithAll": AgreesWithAll}
 
 
 def each(table):

@@ -29,6 +29,8 @@ PICTURES = {
     ),
     "latent_map": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10),
     "neighborhoods": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10, sizes=rand(50, 2)),
+    "clouds": lambda: plots.clouds({"codes": rand(50, 2), "ends": rand(50, 2)}, ways=rand(5, 3, 2)),
+    "on_the_way": lambda: plots.on_the_way(rand(5, 8, 2), rand(8, 1, 28, 28), rand(50, 2)),
     "manifold": lambda: plots.manifold(lambda codes: rand(len(codes), 1, 28, 28), n=5),
     "distances": lambda: plots.distances({"codes": rand(50, 12), "random points": rand(60, 12)}),
     "bars": lambda: plots.bars({"usage": rand(12), "spread": rand(12)}, "latent number", "squared change"),

@@ -135,6 +135,7 @@ def quotes():
             f"(The first two rows are medians of {NUMERALS[how_many('one for all', 'one for each number')]} "
             f"trainings, the last of ten.)",
         ],
+        "notebooks/epilogue_latent_diffusion.ipynb": [],
     }
 
 
