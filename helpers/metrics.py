@@ -334,8 +334,7 @@ def distance_to_a_digit(model: Autoencoder, points: Tensor, images: Tensor) -> T
         points: of its latent space.
         images: see ``models.as_batch``.
     """
-    codes = model.encode(images)
-    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.float().split(ROWS)])
+    return gap(points.float(), model.encode(images))
 
 
 @torch.no_grad()
@@ -380,7 +379,7 @@ def gap(points: Tensor, codes: Tensor) -> Tensor:
         points: (N, latent_dim).
         codes: (M, latent_dim).
     """
-    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.split(AT_A_TIME)])
+    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.split(ROWS)])
 
 
 @torch.no_grad()
