@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import inspect
 import math
 from collections import Counter
@@ -73,6 +74,8 @@ def fit(
     if steps == 0:
         raise ValueError(f"{len(images)} images do not fill one batch of {batch_size}.")
     device = best_device()
+    gc.collect()
+    give_memory_back()
     torch.manual_seed(seed)
     model.to(device).train()
     images = images.to(device)
