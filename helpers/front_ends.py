@@ -104,11 +104,11 @@ class Choice(widgets.ToggleButtons):
 
 
 class Selected(widgets.Stack):
-    """Shows the one of its children that a control's trait counts out, without asking Python."""
+    """Shows the one of its children that a control selects, without asking Python."""
 
-    def __init__(self, control, children, trait="index"):
-        super().__init__(children, selected_index=getattr(control, trait))
-        self.link = widgets.jslink((control, trait), (self, "selected_index"))
+    def __init__(self, control, children):
+        super().__init__(children, selected_index=control.index)
+        self.link = widgets.jslink((control, "index"), (self, "selected_index"))
 
     def close(self):
         self.link.close()
