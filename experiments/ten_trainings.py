@@ -36,6 +36,7 @@ from helpers.settings import (
 
 PICTURE = Path(__file__).parent.parent / "docs" / "ten_trainings.png"
 SEEDS = 10
+NEWEST = "cost of noise of 0.2 spreads"  # runs without it were measured before it was thought of
 RELATIVE_STEPS = (0.1, 0.25, 0.5, 1.0)  # as shares of the spread of a model's own codes
 SIZES = {  # who learns them, and how many
     scoreboard.OF_THE_CHAPTER: None,
@@ -125,9 +126,7 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
             for step in RELATIVE_STEPS
         },
         "same digit at a step of 0.4": metrics.same_digit(model, images, labels, 0.4, run.seed, False),
-        "cost of noise of 0.2 spreads": metrics.cost_of_noise(model, images, 0.2, run.seed, relative=True)
-        .mean()
-        .item(),
+        NEWEST: metrics.cost_of_noise(model, images, 0.2, run.seed, relative=True).mean().item(),
         **_by_digit("cost of noise", metrics.cost_of_noise(model, images, FIXED_SIZE, run.seed), labels),
         **_by_digit("size", metrics.typical_sizes(sizes, used) if run.chapter == 4 else None, labels),
         "recognizable on walks": metrics.recognizable_on_walks(model, images[: metrics.WALKS]),
@@ -152,7 +151,8 @@ def trained_points(model: Autoencoder, chapter: int, images: Tensor) -> Tensor:
 def measure_all(runs: list[Run], path: Path, jobs: int, dask: str | None = None) -> pd.DataFrame:
     """Do every run that ``path`` does not hold yet; return all results.
 
-    Each run is written down as soon as it is done, and once only, by this process alone.
+    Each run is written down as soon as it is done, and once only, by this process alone. One that lacks the
+    newest measure is done again: it gets what it lacks, and keeps what it has.
 
     Args:
         runs: what is to be there in the end.
@@ -168,11 +168,13 @@ def measure_all(runs: list[Run], path: Path, jobs: int, dask: str | None = None)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     table = results(path)
-    done = set(table[list(Run._fields)].itertuples(index=False, name=None))
+    whole = table[table["metric"] == NEWEST]
+    done = set(whole[list(Run._fields)].itertuples(index=False, name=None))
     missing = [run for run in runs if run not in done]
     with _workers(jobs, dask), tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run") as bar:
         for lines in Parallel(return_as="generator_unordered")(delayed(measured)(run) for run in missing):
             table = pd.concat([table, lines]) if len(table) else lines
+            table = table.drop_duplicates([*Run._fields, "sampler", "metric"])
             table = table.sort_values([*Run._fields], kind="stable")
             write_atomically(path, table.to_csv(index=False, float_format="%.5g").encode())
             bar.update()

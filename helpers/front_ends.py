@@ -177,11 +177,11 @@ class Choice(widgets.ToggleButtons):
 
 
 class Selected(widgets.Stack):
-    """Shows the one of its children that a control's trait counts out, without asking Python."""
+    """Shows the one of its children that a control selects, without asking Python."""
 
-    def __init__(self, control, children, trait="index"):
-        super().__init__(children, selected_index=getattr(control, trait))
-        self.link = linked((control, trait), (self, "selected_index"))
+    def __init__(self, control, children):
+        super().__init__(children, selected_index=control.index)
+        self.link = linked((control, "index"), (self, "selected_index"))
 
     def close(self):
         if self.comm is not None:

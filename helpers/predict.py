@@ -13,7 +13,6 @@ from torch import Tensor
 from helpers import plots
 from helpers.front_ends import Choice, LargeHTML, Selected, Whole
 
-NO_NUMBER = "?"  # where a slider starts
 COLUMN = {"flex_flow": "column", "margin": "4px 0"}
 ROW = {"flex_flow": "row wrap", "grid_gap": "0 16px", "margin": "4px 0"}
 
@@ -36,7 +35,7 @@ class Guess(Spoken):
     Args:
         question: one sentence.
         answers: as they are shown, each with what it is compared by.
-        control: chooses one of them, by its place; of numbers, a slider.
+        control: chooses one of them.
         seen: what stands between question and control.
         step: how far from the outcome a number still comes true.
         unit: of a number.
@@ -45,7 +44,7 @@ class Guess(Spoken):
     def __init__(
         self,
         question: str,
-        answers: dict[str, str | float | None],
+        answers: dict[str, str | float],
         control: widgets.Widget,
         seen: tuple[widgets.Widget, ...] = (),
         step: float = 0,
@@ -70,9 +69,8 @@ class Guess(Spoken):
 
     def heard(self, reply) -> Selected:
         """Shows ``reply`` to the answer that is chosen, in the page alone; nothing while none is."""
-        replies = ["" if value is None else html.escape(reply(key)) for key, value in self.answers.items()]
-        trait = "value" if self.step else "index"
-        return Selected(self.control, [widgets.HTML(words) for words in replies], trait)
+        replies = [widgets.HTML(html.escape(reply(answer))) for answer in self.answers]
+        return Selected(self.control, replies)
 
 
 def choice(question: str, *answers: str) -> Guess:
@@ -96,13 +94,12 @@ def number(question: str, low: float, high: float, step: float, unit: str = "") 
 
     Args:
         question: one sentence.
-        low, high, step: of the slider.
+        low, high, step: of the numbers to choose from.
         unit: is written behind each number, for example ``"%"``.
     """
     values = [low + step * i for i in range(round((high - low) / step) + 1)]
-    answers = {NO_NUMBER: None} | {f"{value:g}{unit}": value for value in values}
-    slider = widgets.IntSlider(0, 0, len(values), description="guess", readout=False)
-    return Guess(question, answers, slider, step=step, unit=unit)
+    answers = {f"{value:g}{unit}": value for value in values}
+    return Guess(question, answers, _buttons(answers), step=step, unit=unit)
 
 
 def _buttons(answers):

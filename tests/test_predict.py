@@ -30,9 +30,9 @@ def test_a_choice_that_came_true_and_one_that_did_not():
 @pytest.mark.parametrize("outcome", [28, 35.0, 0.3 * 100])
 def test_a_number_up_to_a_step_away_comes_true(outcome):
     guess = predict.number("How many?", 0, 100, 10, "%")
-    assert list(guess.answers)[:3] == ["?", "0%", "10%"]
+    assert list(guess.answers)[:2] == ["0%", "10%"]
     assert list(guess.answers)[-1] == "100%"
-    guess.control.value = list(guess.answers).index("40%")
+    guess.control.value = "40%"
     right = replies(predict.reveal(guess, outcome)) == ["You said 40%: it came true."]
     assert right == (outcome >= 30)
 
@@ -76,7 +76,7 @@ def test_the_summary_counts_each_question_once_and_says_nothing_of_those_skipped
         predict.reveal(guess, "yes")
     predict.reveal(predict.number("Skipped", 0, 10, 1), 3)
     last = predict.number("How many?", 0, 10, 1)
-    last.control.value = list(last.answers).index("7")
+    last.control.value = "7"
     predict.reveal(last, 2.5)
     told = predict.summary()
     assert told.words == "Your predictions, of 3:"

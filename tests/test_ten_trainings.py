@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 
-import pandas as pd
 import pytest
 import torch
 from distributed import Client
@@ -18,6 +17,7 @@ from helpers import data, metrics, plots, scoreboard
 from helpers.models import Autoencoder
 from helpers.settings import FIXED_SIZE
 
+OWN = scoreboard.OF_THE_CHAPTER
 TINY = {"DIGITS_AT_MOST": "512", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="interrupts processes as Linux and macOS do")
 
@@ -115,7 +115,7 @@ def few_digits(train_set, test_set, monkeypatch):
 
 
 def test_a_run_measures_everything_and_twice_the_same(few_digits):
-    run = ten_trainings.Run(chapter=3, latent_dim=2, weight_decay=0.0, seed=0)
+    run = ten_trainings.Run(3, 2, 0.0, OWN, 0)
     table = ten_trainings.measured(run)
     values = table.set_index(["sampler", "metric"])["value"]
     assert values.index.is_unique
@@ -130,13 +130,13 @@ def test_a_run_measures_everything_and_twice_the_same(few_digits):
 
 
 def test_one_latent_number_is_measured_too(few_digits):
-    assert ten_trainings.measured(ten_trainings.Run(4, 1, 0.0, 0))["value"].notna().all()
+    assert ten_trainings.measured(ten_trainings.Run(4, 1, 0.0, OWN, 0))["value"].notna().all()
 
 
 def test_a_half_trained_model_is_not_measured(few_digits, monkeypatch, tmp_path):
     monkeypatch.setattr(ten_trainings.training, "fit", lambda *_, **__: [{"epoch": 0.5}])
     with pytest.raises(KeyboardInterrupt):
-        ten_trainings.measure_all([ten_trainings.Run(1, 2, 0.0, 0)], tmp_path / "runs.csv", jobs=1)
+        ten_trainings.measure_all([ten_trainings.Run(1, 2, 0.0, OWN, 0)], tmp_path / "runs.csv", jobs=1)
     assert not (tmp_path / "runs.csv").exists()
 
 
@@ -207,12 +207,41 @@ def test_what_ships_holds_ten_runs_of_every_chapter(latent_dim):
         assert set(found) == set(range(ten_trainings.SEEDS))
 
 
-def test_what_ships_is_the_whole_experiment_and_nothing_else():
-    """Chapter 2 without its weight decay is a part of it."""
+def test_what_ships_is_the_experiment_and_nothing_else():
+    """Chapter 2 without its weight decay is a part of it, and of shared sizes the first few seeds."""
     runs = ten_trainings.all_runs(ten_trainings.SEEDS, [2, 12])
-    assert ten_trainings.Run(2, 12, 0.0, 9) in runs
-    table = pd.read_csv(scoreboard.RESULTS)[list(ten_trainings.Run._fields)]
-    assert set(runs) == set(table.itertuples(index=False, name=None))
+    assert ten_trainings.Run(2, 12, 0.0, OWN, 9) in runs
+    table = ten_trainings.results(scoreboard.RESULTS)[list(ten_trainings.Run._fields)].drop_duplicates()
+    own, shared = table[table["sizes"] == OWN], table[table["sizes"] != OWN]
+    assert {run for run in runs if run.sizes == OWN} == set(own.itertuples(index=False, name=None))
+    assert set(shared.itertuples(index=False, name=None)) <= set(runs)
+    for seeds in (
+        shared[shared["sizes"] == sizes]["seed"] for sizes in ("one for all", "one for each number")
+    ):
+        assert sorted(seeds) == list(range(len(seeds)))
+        assert len(seeds) >= 3
+
+
+@pytest.mark.parametrize("sizes", ["one for all", "one for each number"])
+def test_shared_sizes_are_measured_as_shared(few_digits, sizes):
+    table = ten_trainings.measured(ten_trainings.Run(4, 12, 0.0, sizes, 0)).set_index("metric")["value"]
+    assert table["size of 0"] == pytest.approx(table["size of 1"])
+    assert {f"cost of noise of {digit}" for digit in range(10)} <= set(table.index)
+
+
+def test_a_run_measured_before_a_measure_was_thought_of_is_completed_and_keeps_its_numbers(
+    few_digits, tmp_path, monkeypatch
+):
+    path, run = tmp_path / "runs.csv", ten_trainings.Run(1, 2, 0.0, OWN, 0)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    old = ten_trainings.measured(run).query("metric != @ten_trainings.NEWEST")
+    old.loc[old["metric"] == "copy", "value"] = 71.0
+    old.to_csv(path, index=False)
+    ten_trainings.measure_all([run], path, jobs=1)
+    values = ten_trainings.results(path).query("sampler == 'none'").set_index("metric")["value"]
+    assert values["copy"] == 71
+    assert values.index.is_unique
+    assert ten_trainings.NEWEST in values
 
 
 def test_the_scoreboard_shows_the_chapters_so_far_and_then_yours():
