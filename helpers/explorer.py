@@ -8,6 +8,9 @@ in ``front_ends``.
 ``network.js`` repeats what ``models`` computes: whoever changes one keeps the other in mind.
 """
 
+import base64
+import html
+import io
 import zlib
 
 import ipywidgets as widgets
@@ -30,9 +33,9 @@ __all__ = [
 ]
 
 MOST_SLIDERS = 64
-MOST_CODES_ON_A_MAP, MOST_CODES_TO_GUESS_BY, MOST_CODES_IN_A_PICTURE = 5000, 1000, 500
+MOST_CODES_ON_A_MAP, MOST_CODES_TO_GUESS_BY, MOST_CODES_IN_A_PICTURE = 5000, 700, 500
 DRAWS_IN_A_ROW = 8
-FILM_GRID, FILM_PARTS, MOST_LOGIT = 16, 32, 8.0
+FILM_GRID, FILM_PARTS, MOST_LOGIT = 16, 28, 8.0
 MOST_EXAMPLES = 20  # real digits to bring to a pad
 
 
@@ -79,7 +82,7 @@ def explore_numbers(
 
     Args:
         model: with up to 64 latent numbers.
-        images: tell how much each number matters, and serve as starting points; a thousand will do.
+        images: tell how much each number matters, and serve as starting points; some hundred will do.
         labels: their digits, (N,), see ``models.as_labels``.
         pad: on which to draw a digit, to whose numbers the sliders then go; see ``open_pad``.
 
@@ -110,7 +113,7 @@ def explore_chapters(
 
     Args:
         models: name to model, all with the same ``latent_dim``.
-        images: whose codes serve to guess what was drawn; a thousand will do.
+        images: whose codes serve to guess what was drawn; some hundred will do.
         labels: their digits, (N,), see ``models.as_labels``.
         pad: on which to draw a digit, of which each model makes its copy; see ``open_pad``.
 
@@ -141,7 +144,7 @@ def explore_neighborhoods(
 
     Args:
         model: any of the course.
-        images: the first of each digit can be chosen; a thousand will do.
+        images: the first of each digit can be chosen; some hundred will do.
         labels: their digits, (N,), see ``models.as_labels``.
         size: where the slider starts, the same size for all; None for the sizes that the model has
             learned, which the slider then multiplies.
@@ -249,7 +252,15 @@ def _explorer(models, content, controls, picture, shown=None, pad=None):
         exact = len(models) == 1
         networks |= {"encoders": [_encoder_of(model, exact) for model in models], "pads": [pad]}
     page = front_ends.Page(**networks, controls=controls, content=content)
-    return front_ends.Explorer(page, shown or controls, picture.html(scale=1))
+    return front_ends.Explorer(page, shown or controls, _small(picture))
+
+
+def _small(picture):
+    """A picture as HTML, in a quarter of a PNG's bytes: few will ever see it."""
+    buffer = io.BytesIO()
+    plots.in_the_course_s_style(picture.savefig)(buffer, format="webp", pil_kwargs={"quality": 50})
+    source = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f'<img src="{source}" style="max-width: 100%" alt="{html.escape(picture.alt)}">'
 
 
 def _by_use(sliders, used):

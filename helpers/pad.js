@@ -10,6 +10,7 @@ const PAPER = 280; // CSS pixels
 const PER_PIXEL = PAPER / SIDE;
 const TURN = Math.PI / 12;
 const PENS = [0.5, 2.5];
+const OTHERS_WAIT = 100; // milliseconds of rest
 const BLANK = new Float32Array(PIXELS);
 const LABEL =
   "Drawing pad. Draw with mouse, finger or pen. By keyboard: bring a real digit with the button below, then shift it with the arrow keys.";
@@ -18,15 +19,18 @@ const REMEMBERED = Symbol.for("helpers.explorer.drawing"); // of this page, so t
 
 /** What the widget of a pad holds, for all explorers: the drawing, and the bytes that a network sees. */
 function heldBy(widget) {
+  let own = false; // a change made here
   const get = () => ({ ...EMPTY, ...widget.get("drawing") });
   const set = (changes) => {
     const drawing = { ...get(), ...changes };
     globalThis[REMEMBERED] = drawing;
+    own = true;
     widget.set({ drawing, pixels: btoa(String.fromCharCode(...asMnist(drawing))) });
+    own = false;
     widget.save_changes();
   };
   if (isEmpty(get()) && globalThis[REMEMBERED]) set(globalThis[REMEMBERED]);
-  return { get, set };
+  return { get, set, isOwn: () => own };
 }
 
 /** The pixels (784) from 0 to 1 that a network sees, or null if nothing is drawn. */
@@ -59,8 +63,17 @@ export function buildPad(widget, examples, names, signal, onDrawing) {
     figure.append(canvas, element("figcaption", { textContent: name }));
     return figure;
   };
-  widget.on("change:drawing", update);
-  signal.addEventListener("abort", () => widget.off("change:drawing", update));
+  let timer;
+  const changed = () => {
+    clearTimeout(timer);
+    if (held.isOwn()) update();
+    else timer = setTimeout(update, OTHERS_WAIT); // the explorer under the hand comes first
+  };
+  widget.on("change:drawing", changed);
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    widget.off("change:drawing", changed);
+  });
   const figures = box("explorer-seen", ...shown.map(small));
   return { panel: box("explorer-pad", paper.canvas, padButtons(held, examples, signal), figures, words), copies, say, update };
 }
