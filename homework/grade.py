@@ -156,7 +156,7 @@ def _report(course, name, students):
         for words in looks(course, name, student):
             print(f"needs a look: {student}: {words}")
     say_what_is_open(course, name)
-    print(f"Next, when nothing is open: python -m homework feedback {name[0]}")
+    print(f"Next, when nothing is open: python -m homework feedback {name.split('_')[0]}")
 
 
 def say_what_is_open(course: Course, name: str) -> None:
