@@ -164,4 +164,4 @@ def _report(course, name, students):
     for student in students:
         for words in standing.looks(course, name, student):
             print(f"needs a look: {student}: {words}")
-    standing.say(course, [name], last=course.command(f"feedback {name[0]}"))
+    standing.say(course, [name], last=course.command(f"feedback {name.split('_')[0]}"))

@@ -63,7 +63,7 @@ def say(course: Course, names: Iterable[str], last: str) -> None:
         for stands in (NO_NOTEBOOK, NOT_GRADED, FAILED, WAITS):
             if who[stands]:
                 print(f"{name}: {stands}: {', '.join(who[stands])}")
-        grade += [f"grade {name[0]}"] if who[NOT_GRADED] else []
+        grade += [f"grade {name.split('_')[0]}"] if who[NOT_GRADED] else []
         read += who[WAITS]
     if grade:
         last = course.command(grade[0])
