@@ -40,4 +40,13 @@ export async function show(models, id, element) {
   const view = await manager.create_view(await manager.get_model(id));
   element.replaceChildren();
   Widget.attach(view.luminoWidget, element);
+  nameSliders(element);
+}
+
+/** ipywidgets gives the handles of its sliders no name; explorers do, other widgets do not. */
+function nameSliders(element) {
+  for (const handle of element.querySelectorAll("[role=slider]:not([aria-label])")) {
+    const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label");
+    if (label) handle.setAttribute("aria-label", label.textContent);
+  }
 }
