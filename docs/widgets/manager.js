@@ -39,8 +39,8 @@ export async function show(models, id, element) {
   await manager.set_state({ version_major: 2, version_minor: 0, state: models });
   const view = await manager.create_view(await manager.get_model(id));
   element.replaceChildren();
+  new MutationObserver(() => nameSliders(element)).observe(element, { childList: true, subtree: true });
   Widget.attach(view.luminoWidget, element);
-  nameSliders(element);
 }
 
 /** ipywidgets gives the handles of its sliders no name; explorers do, other widgets do not. */
