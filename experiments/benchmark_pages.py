@@ -83,6 +83,7 @@ def opened(browser, address: str, slow: bool) -> dict[str, float]:
     page.add_init_script(WATCH)
     page.goto(address, wait_until="commit")
     page.wait_for_function("() => window.alive", timeout=120_000)
+    page.wait_for_load_state()
     measured = page.evaluate(MEASURED)
     context.close()
     return measured

@@ -39,5 +39,14 @@ export async function show(models, id, element) {
   await manager.set_state({ version_major: 2, version_minor: 0, state: models });
   const view = await manager.create_view(await manager.get_model(id));
   element.replaceChildren();
+  new MutationObserver(() => nameSliders(element)).observe(element, { childList: true, subtree: true });
   Widget.attach(view.luminoWidget, element);
+}
+
+/** ipywidgets gives the handles of its sliders no name; explorers do, other widgets do not. */
+function nameSliders(element) {
+  for (const handle of element.querySelectorAll("[role=slider]:not([aria-label])")) {
+    const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label");
+    if (label) handle.setAttribute("aria-label", label.textContent);
+  }
 }
