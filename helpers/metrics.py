@@ -207,10 +207,15 @@ def jump(model: Autoencoder, images: Tensor, step: float = SMALL_STEP, seed: int
     """
     codes = model.encode(images)
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
-    pictures, moved = model.decode(codes), model.decode(codes + step * noise)
-    change = (moved - pictures).flatten(1).norm(dim=1).mean()
-    to_another = (pictures.roll(1, dims=0) - pictures).flatten(1).norm(dim=1).mean()
+    ways = torch.stack([codes, codes + step * noise, codes.roll(1, dims=0)], dim=1)  # (N, 3, latent_dim)
+    change, to_another = in_parts(lambda part: _ways(model, part), ways).mean(dim=0)
     return (change / to_another.clamp(min=1e-12)).item()
+
+
+def _ways(model, codes):
+    """How far the first of three pictures is from the other two, (N, 2)."""
+    here, *others = (model.decode(points).flatten(1) for points in codes.unbind(dim=1))
+    return torch.stack([(other - here).norm(dim=1) for other in others], dim=1)
 
 
 @torch.no_grad()
