@@ -201,11 +201,13 @@ def test_a_walk_plays_and_stops(in_lab, page):
     explored = in_lab["numbers"]
     explored.button("Reset").click()
     explored.button("Walk").click()
-    page.wait_for_timeout(500)
-    first = explored.values()
-    page.wait_for_timeout(500)
-    second = explored.values()
-    assert [0] * 12 != first != second
+    seen = {tuple(explored.values())}
+    for _ in range(20):
+        page.wait_for_timeout(100)
+        seen.add(tuple(explored.values()))
+        if len(seen) == 3:
+            break
+    assert len(seen) == 3
     explored.button("Stop").click()
     stopped = explored.values()
     page.wait_for_timeout(300)
