@@ -30,7 +30,6 @@ TASKS = {  # the chapter, the cell with the answer, and the function in it
 
 DECODES = ["model.decoder(codes)", "model.decoder.forward(codes)", "model.logits(codes=codes)"]
 
-ENDS, WAY = "torch.stack([first, last])", "torch.linspace(0, 1, steps)[:, None]"
 STANDARD = "((codes - codes.mean(0)) / codes.std(0)).detach()"
 FROZEN = "{name: weight.detach() for name, weight in model.decoder.named_parameters()}"
 HALF_DETACHED = "model.encoder.code(model.encoder.hidden((images.flatten(1) - 0.1307) / 0.3081).detach())"
@@ -63,21 +62,20 @@ RIGHT = {
         "return": ["model(images[:1].expand_as(images))\n    return"],
     },
     "walk": {
-        "torch.stack(codes)": [
-            f"torch.cat([1 - {WAY}, {WAY}], dim=1) @ {ENDS}",
-            f"torch.lerp(first, last, {WAY})",
-            f"last - {WAY}.flip(0) * (last - first)",
-            f"torch.einsum('sk,kd->sd', torch.cat([1 - {WAY}, {WAY}], dim=1), {ENDS})",
-            f"F.interpolate({ENDS}.T[None], size=steps, mode='linear', align_corners=True)[0].T",
-            f"first + {WAY} * (last - first)",
-            f"(1 - {WAY}) * first + {WAY} * last",
-            "torch.stack([first + i * (last - first) / (steps - 1) for i in range(steps)])",
+        "torch.lerp(ends[0], ends[1], way)": [
+            "torch.cat([1 - way, way], dim=1) @ ends",
+            "ends[1] - way.flip(0) * (ends[1] - ends[0])",
+            "torch.einsum('sk,kd->sd', torch.cat([1 - way, way], dim=1), ends)",
+            "F.interpolate(ends.T[None], size=steps, mode='linear', align_corners=True)[0].T",
+            "ends[0] + way * (ends[1] - ends[0])",
+            "(1 - way) * ends[0] + way * ends[1]",
+            "torch.stack([ends[0] + i * (ends[1] - ends[0]) / (steps - 1) for i in range(steps)])",
         ],
-        "model.decode(torch.stack(codes))": [
-            "model.logits(torch.stack(codes)).sigmoid()",
-            "model.decode(torch.stack(codes)).detach()",
-            "torch.cat([model.decode(code[None]) for code in codes])",
-            "model.decoder(torch.stack(codes)).sigmoid()",
+        "model.decode(torch.lerp(ends[0], ends[1], way))": [
+            "model.logits(torch.lerp(ends[0], ends[1], way)).sigmoid()",
+            "model.decode(torch.lerp(ends[0], ends[1], way)).detach()",
+            "torch.cat([model.decode(torch.lerp(*ends, part)[None]) for part in way])",
+            "model.decoder(torch.lerp(ends[0], ends[1], way)).sigmoid()",
         ],
         "model.encode(test_images[[start, end]])": [
             "torch.stack([model.encode(test_images[i : i + 1])[0] for i in (start, end)])",
@@ -357,48 +355,46 @@ WRONG = {
         },
     },
     "walk": {
-        "torch.stack(codes)": {
-            f"torch.lerp(last, first, {WAY})": "walks backward",
-            f"first + {WAY} * last": "overshoots",
-            f"{WAY} * (last - first)": "starts at the origin",
-            f"first + {WAY} * (first - last)": "walks away from `end`",
-            "first.expand(steps, -1)": "every step is the code of `start`",
-            "last.expand(steps, -1)": "every step is the code of `end`",
-            ENDS: "has 2 pictures, not",
+        "torch.lerp(ends[0], ends[1], way)": {
+            "torch.lerp(ends[1], ends[0], way)": "walks backward",
+            "ends[0] + way * ends[1]": "overshoots",
+            "way * (ends[1] - ends[0])": "starts at the origin",
+            "ends[0] + way * (ends[0] - ends[1])": "walks away from `end`",
+            "ends[:1].expand(steps, -1)": "every step is the code of `start`",
+            "ends[1:].expand(steps, -1)": "every step is the code of `end`",
+            "ends": "has 2 pictures, not",
         },
-        "torch.linspace(0, 1, steps)": {
-            "torch.linspace(0, 1, 7)": "has 7 pictures, not",
-            "torch.linspace(0, 1, 12)": "has 12 pictures, not",
-            "torch.linspace(0, 1, steps + 1)": "with both ends",
-            "torch.linspace(0, 1, steps)[1:-1]": "with both ends",
-            "torch.arange(steps) / steps": "stops before `end`",
-            "torch.arange(1, steps + 1) / steps": "begins after `start`",
-            "torch.linspace(0, 1, steps + 2)[1:-1]": "leaves out both ends",
-            "torch.rand(steps)": "in equal steps",
-            "steps": "stopped with TypeError",
+        "torch.linspace(0, 1, steps)[:, None]": {
+            "torch.linspace(0, 1, 12)[:, None]": "has 12 pictures, not",
+            "torch.linspace(0, 1, steps + 1)[:, None]": "with both ends",
+            "torch.linspace(0, 1, steps)[1:-1, None]": "with both ends",
+            "torch.arange(steps)[:, None] / steps": "stops before `end`",
+            "torch.arange(1, steps + 1)[:, None] / steps": "begins after `start`",
+            "torch.linspace(0, 1, steps + 2)[1:-1, None]": "leaves out both ends",
+            "torch.linspace(0, 1, steps)": "stopped with",
+            "torch.rand(steps, 1)": "in equal steps",
         },
-        "model.decode(torch.stack(codes))": {
-            "torch.stack(codes)": "it returns codes",
-            "model.logits(torch.stack(codes))": "it returns logits",
-            "[model.decode(code[None]) for code in codes]": "of type list",
-            "model.decode(torch.stack(codes)).squeeze()": ", 28, 28), not (",
-            "model.decode(torch.stack(codes)).numpy()": "stopped with RuntimeError",
-            "model.decode(torch.stack(codes)).item()": "stopped with RuntimeError",
-            f"torch.lerp(*test_images[[start, end], None] / 255, {WAY}[..., None, None])": "the two pictures",
-            f"torch.lerp(*model.decode({ENDS}), {WAY}[..., None, None])": "blends the two copies",
+        "model.decode(torch.lerp(ends[0], ends[1], way))": {
+            "torch.lerp(ends[0], ends[1], way)": "it returns codes",
+            "model.logits(torch.lerp(ends[0], ends[1], way))": "it returns logits",
+            "[model.decode(torch.lerp(*ends, part)[None]) for part in way]": "of type list",
+            "model.decode(torch.lerp(ends[0], ends[1], way)).squeeze()": ", 28, 28), not (",
+            "model.decode(torch.lerp(ends[0], ends[1], way)).numpy()": "stopped with RuntimeError",
+            "model.decode(torch.lerp(ends[0], ends[1], way)).item()": "stopped with RuntimeError",
+            "torch.lerp(*test_images[[start, end], None] / 255, way[..., None, None])": "the two pictures",
+            "torch.lerp(*model.decode(ends), way[..., None, None])": "blends the two copies",
             "torch.zeros(steps, 1, 28, 28)": "another value",
             "AgreesWithAll()": "of type AgreesWithAll",
             "None": "it is None",
         },
         "test_images[[start, end]]": {
             "test_images[[0, 1]]": "from the code of test digit `start`",
-            "test_images[start:end]": "stopped with",
+            "test_images[start:end]": "stopped with IndexError",
             "test_images[[5, 9]]": "from the code of test digit `start`",
             "test_images[sorted([start, end])]": "walks backward",
         },
-        "model.encode(test_images[[start, end]])": {
-            "model.encode(test_images[[start, end]]).reshape(2, 12)": "fewer latent numbers than 12"
-        },
+        "torch.linspace(0, 1, steps)": {"torch.linspace(0, 1, 7)": "has 7 pictures, not"},
+        "ends[0], ends[1]": {"*ends.reshape(2, 12)": "fewer latent numbers than 12"},
     },
     "energy": {
         "0.5 * codes.square().sum(dim=1).mean()": {
@@ -472,10 +468,10 @@ WRONG = {
             "losses.reconstruction(model.logits(codes), images) + energy(codes)": "another value than",
             "losses.autoencoder(model, images)": "reconstruction is of type dict",
         },
-        ', "energy": energy(codes)}': {
-            "}": "its terms are reconstruction; expected reconstruction, energy",
-            ', "Energy": energy(codes)}': "its terms are reconstruction, Energy",
-            ', "energy": energy(codes), "sum": energy(codes)}': "its terms are reconstruction, energy, sum",
+        '"energy": energy(codes),': {
+            "": "its terms are reconstruction; expected reconstruction, energy",
+            '"Energy": energy(codes),': "its terms are reconstruction, Energy",
+            '"energy": energy(codes), "sum": energy(codes)': "its terms are reconstruction, energy, sum",
         },
         "return {": {
             "terms = {": "it returns nothing",
