@@ -5,6 +5,7 @@ import base64
 import binascii
 import copy
 import io
+import re
 import tokenize
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from nbformat import NotebookNode
 from nbgrader import utils
 
 MOST_CELLS, MOST_LETTERS, MOST_PICTURE = 500, 2_000_000, 3_000_000  # letters of all cells, of a picture
+AROUND = re.compile(r"""^(#+|[A-Za-z]{0,2}['"]+)|['"]+$""")  # what is around the words of a comment or a text
 SENTENCE = 4  # words that somebody may have meant as an answer
 
 
@@ -191,5 +193,5 @@ def _words_in(source):
     except (SyntaxError, ValueError, tokenize.TokenError):
         return []
     kinds = tokenize.COMMENT, tokenize.STRING
-    said = [token.string.strip("#'\"rbfRBF ") for token in tokens if token.type in kinds]
+    said = [_plain(AROUND.sub("", token.string)) for token in tokens if token.type in kinds]
     return [words for words in said if len(words.split()) >= SENTENCE]

@@ -50,7 +50,11 @@ RIGHT = {
             "-(images * logits.sigmoid().log() + (1 - images) * (1 - logits.sigmoid()).log())",
             "-torch.distributions.Bernoulli(logits=logits, validate_args=False).log_prob(images)",
         ],
-        "model.logits(codes)": [*DECODES, "torch.cat([model.logits(code[None]) for code in codes])"],
+        "model.logits(codes)": [
+            *DECODES,
+            "torch.cat([model.logits(code[None]) for code in codes])",
+            "model.logits(torch.cat([codes, codes]))[: len(codes)]",
+        ],
         "per_pixel.sum(dim=(1, 2, 3)).mean()": [
             "per_pixel.flatten(1).sum(dim=1).mean()",
             "sum(digit.sum() for digit in per_pixel) / len(per_pixel)",
@@ -338,8 +342,6 @@ WRONG = {
             "images": "decodes 0 points",
             "model.logits(codes.flip(0))": "did not get the codes",
             "model.requires_grad_(False).logits(codes)": "weights that cannot be trained",
-            "model.logits(torch.cat([codes, codes]))[: len(codes)]": "not one each",
-            "0.5 * (model.logits(codes) + model.decoder.forward(codes))": "not one each",
             f"torch.func.functional_call(model.decoder, {FROZEN}, codes)": "a part of it is detached",
         },
         '{"reconstruction": per_pixel.sum(dim=(1, 2, 3)).mean()}': {

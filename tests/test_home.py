@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-SPEAKS_OF_HOMES = {"docs/home.py", "tests/test_home.py"}
+SPEAKS_OF_HOMES = {"docs/home.py", "tests/test_home.py", "tests/browser/test_site.py"}
 
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="it changes the files that git tracks")
 
