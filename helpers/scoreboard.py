@@ -88,13 +88,13 @@ def scoreboard(chapters: int, **yours: metrics.Scores) -> pd.DataFrame:
 
     Args:
         chapters: the last one to show, 1 to 4.
-        yours: name to what ``metrics.scores`` says of a model.
+        yours: name to what ``metrics.scores`` says of a model; blind alone will do.
     """
     measured = ten_trainings(chapters)
     medians = measured.pivot_table("value", ["chapter", "sampler"], "metric", aggfunc="median")
     rows = {}
     for sampler in ("blind", "fitted"):
         rows |= {(f"chapter {n}", sampler): medians.loc[(n, sampler)] for n in range(1, chapters + 1)}
-        rows |= {(name, sampler): pd.Series(both[sampler]) for name, both in yours.items()}
+        rows |= {(name, sampler): pd.Series(said[sampler]) for name, said in yours.items() if sampler in said}
     rows["real digits", ""] = pd.Series(metrics.real_digits())
     return pd.DataFrame(rows).T[SHOWN].round(2)
