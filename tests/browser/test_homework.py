@@ -1,5 +1,6 @@
 """A student runs a chapter that is still blank; an instructor grades by hand, and what acts does not act."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -131,9 +132,12 @@ def submission(course, server, student):
         return f"{server.address}/formgrader/submissions/{found.id}/"
 
 
+@contextlib.contextmanager
 def saved(page, kind):
-    """Wait, at the end of a ``with``, until the page has sent a grade or a comment to the gradebook."""
-    return page.expect_response(lambda one: f"/api/{kind}/" in one.url and one.request.method == "PUT")
+    """Wait until the page has its grades, and at the end until it has sent a grade or a comment."""
+    page.wait_for_load_state("networkidle")
+    with page.expect_response(lambda one: f"/api/{kind}/" in one.url and one.request.method == "PUT"):
+        yield
 
 
 def in_gradebook(course):

@@ -176,5 +176,6 @@ def test_drawing_in_an_exported_page(in_page):
     explored.page.wait_for_timeout(300)
     seen, copy = (torch.tensor(pixels_of(canvas), dtype=torch.float) for canvas in explored.seen.all())
     model = checkpoints.load(4, latent_dim=2)
-    assert off_by(copy.tolist(), model(((255 - seen).round().byte()).reshape(1, 28, 28))) <= 1
+    expected = 255 * (1 - model(((255 - seen).round().byte()).reshape(1, 28, 28)))
+    assert (copy - expected.flatten()).abs().mean() < 0.05 * 255  # pages round weights, and say so
     assert "a 7" in explored.box.locator(".explorer-pad .explorer-words").text_content()
