@@ -67,7 +67,8 @@ def _answer(notebook, released, task):
     ours, theirs = (
         [cell.source for cell in some.cells if grade_id(cell) == task.answer] for some in (released, notebook)
     )
-    return theirs[0] if theirs and theirs != ours else None
+    changed = [source.split() for source in theirs] != [source.split() for source in ours]
+    return theirs[0] if theirs and changed else None
 
 
 def _by_itself(answer, released, name, task, settings):

@@ -15,7 +15,8 @@ from nbgrader import utils
 
 MOST_CELLS, MOST_LETTERS, MOST_PICTURE = 500, 2_000_000, 3_000_000  # letters of all cells, of a picture
 AROUND = re.compile(r"""^(#+|[A-Za-z]{0,2}['"]+)|['"]+$""")  # what is around the words of a comment or a text
-SENTENCE = 4  # words that somebody may have meant as an answer
+WORD = r"[*_\"'(]*\w[\w'\u2019-]*[*_,.:;!?)\"]*"
+SENTENCE = re.compile(rf"({WORD}\s+){{3}}{WORD}")  # that somebody may have meant as an answer
 
 
 class Mended(NamedTuple):
@@ -180,10 +181,18 @@ def _is_prose(source):
         lines = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
-    says = (ast.Constant, ast.BoolOp, ast.Tuple, ast.List)
-    return all(isinstance(line, ast.Expr) and isinstance(line.value, says) for line in lines) and not any(
-        isinstance(part, (ast.Name, ast.Call)) for line in lines for part in ast.walk(line)
-    )
+    return all(map(_says, lines))
+
+
+def _says(line):
+    """Is this line a text, or some things side by side?"""
+    found = getattr(line, "value", None)
+    if not isinstance(line, ast.Expr) or any(
+        isinstance(part, ast.Name | ast.Call) for part in ast.walk(line)
+    ):
+        return False
+    is_text = isinstance(found, ast.Constant) and isinstance(found.value, str)
+    return is_text or isinstance(found, ast.BoolOp | ast.Tuple | ast.List)
 
 
 def _words_in(source):
@@ -194,4 +203,4 @@ def _words_in(source):
         return []
     kinds = tokenize.COMMENT, tokenize.STRING
     said = [_plain(AROUND.sub("", token.string)) for token in tokens if token.type in kinds]
-    return [words for words in said if len(words.split()) >= SENTENCE]
+    return [words for words in said if SENTENCE.search(words)]

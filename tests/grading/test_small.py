@@ -20,7 +20,8 @@ from homework.kernel import has_bubblewrap
 LISTENER = socket.create_server(("127.0.0.1", 0))  # something to connect to, for students who try
 PORT = LISTENER.getsockname()[1]
 BOTH, FIRST, SECOND, NONE = (6, 6), (6, 0), (0, 6), (0, 0)
-WRITTEN = {
+# Whose answers wait for a grader; one has a whole sentence in its code.
+WRITTEN = {"perfect", "writes_below_the_answer", "writes_into_the_question", "looks_around"}
     "perfect",
     "writes_below_the_answer",
     "writes_into_the_question",
