@@ -22,10 +22,6 @@ PORT = LISTENER.getsockname()[1]
 BOTH, FIRST, SECOND, NONE = (6, 6), (6, 0), (0, 6), (0, 0)
 # Whose answers wait for a grader; one has a whole sentence in its code.
 WRITTEN = {"perfect", "writes_below_the_answer", "writes_into_the_question", "looks_around"}
-    "perfect",
-    "writes_below_the_answer",
-    "writes_into_the_question",
-}  # whose answers wait for a grader
 SUBMISSIONS = {}  # student: (what becomes of the released notebook, points, what the instructor is told)
 
 
