@@ -3,11 +3,9 @@
 // No page could carry the decoder of each moment. It carries what they make of a grid of points, as shares of a few
 // pictures, and mixes those of the nearest four points.
 
-import { MAP, buildCross, drawAxes, drawCodes, drawNames, drawNeighborhoods, mapScale } from "./map.js";
+import { buildCross, buildMapPicture, decodeBackdrop, mapScale } from "./map.js";
 import { inflate, unpackHalves } from "./network.js";
-import {
-  DIGIT_SIDE, PIXELS, box, button, clamp, digitCanvas, element, onNewColors, paintDigit, sharpCanvas, spoken, toggle,
-} from "./page.js";
+import { PIXELS, box, button, clamp, digitCanvas, paintDigit, spoken } from "./page.js";
 
 const SECONDS_PER_MOMENT = 0.4;
 const SPEEDS = [1, 2, 0.5];
@@ -125,51 +123,13 @@ function epochAt(moment, epochs) {
   return moment > before ? mix(epochs[before], epochs[before + 1], moment - before) : epochs[before];
 }
 
-/** The map, and what can be switched on below and above its codes. */
+/** The map at a moment, and what can be switched on below and above its codes. */
 function buildScene(film, project, scale, signal, moment) {
-  const canvas = sharpCanvas(MAP.size, { className: "explorer-map-picture" }, { "aria-hidden": "true" });
-  const context = canvas.getContext("2d");
-  const frame = [MAP.left, MAP.edge, MAP.size - MAP.left - MAP.edge, MAP.size - MAP.bottom - MAP.edge];
-  const shown = { neighborhoods: Boolean(film.sizes), backdrop: false };
-
-  function draw() {
-    const now = at(moment(), film);
-    context.clearRect(0, 0, MAP.size, MAP.size);
-    context.save();
-    context.beginPath();
-    context.rect(...frame);
-    context.clip();
-    if (shown.backdrop) {
-      context.globalAlpha = 0.35;
-      context.drawImage(backdrop(project, film.edges, moment()), ...frame);
-    }
-    drawCodes(context, now, scale, DOT);
-    if (shown.neighborhoods) drawNeighborhoods(context, now, scale);
-    drawNames(context, now, scale);
-    context.restore();
-    drawAxes(context, film.edges, scale, getComputedStyle(canvas).color);
-  }
-  const switches = [toggle("Backdrop of digits", signal, (on) => ((shown.backdrop = on), draw()))];
-  if (film.sizes) {
-    switches.push(toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw())));
-    switches[1].setAttribute("aria-pressed", "true");
-  }
-  onNewColors(canvas, signal, draw);
-  return { canvas, switches, draw };
-}
-
-function backdrop(project, edges, moment) {
-  const side = BACKDROP_SIDE * DIGIT_SIDE;
-  const [sheet, row] = [side, DIGIT_SIDE].map((height) => element("canvas", { width: side, height }));
-  const place = ([low, high], i) => low + ((i + 0.5) / BACKDROP_SIDE) * (high - low);
-  for (let down = 0; down < BACKDROP_SIDE; down++) {
-    for (let across = 0; across < BACKDROP_SIDE; across++) {
-      const point = [place(edges[0], across), place(edges[1], BACKDROP_SIDE - 1 - down)];
-      paintDigit(row, project(point, moment), across);
-    }
-    sheet.getContext("2d").drawImage(row, 0, down * DIGIT_SIDE);
-  }
-  return sheet;
+  const decode = (codes, paint) => codes.forEach((code, across) => paint(project(code, moment()), across));
+  const backdrop = () => decodeBackdrop(decode, film.edges, BACKDROP_SIDE);
+  const neighborhoods = film.sizes ? true : null;
+  const scene = { edges: film.edges, content: () => at(moment(), film), backdrop, dot: DOT, neighborhoods };
+  return buildMapPicture(scene, scale, signal);
 }
 
 /** Buttons that play the film, smoothly, or moment by moment where motion is unwelcome. */

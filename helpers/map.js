@@ -31,7 +31,7 @@ export function mapScale([[left, right], [low, high]]) {
   };
 }
 
-export function drawAxes(context, edges, scale, color) {
+function drawAxes(context, edges, scale, color) {
   Object.assign(context, { strokeStyle: color, fillStyle: color, font: "13px sans-serif", lineWidth: 1 });
   const [left, bottom] = [MAP.left, MAP.size - MAP.bottom];
   context.strokeRect(left, MAP.edge, MAP.size - left - MAP.edge, bottom - MAP.edge);
@@ -48,7 +48,7 @@ export function drawAxes(context, edges, scale, color) {
   context.restore();
 }
 
-export function drawCodes(context, { codes, labels, colors }, scale, dot = 2) {
+function drawCodes(context, { codes, labels, colors }, scale, dot = 2) {
   context.globalAlpha = 0.6;
   labels.forEach((label, i) => {
     context.fillStyle = colors[label];
@@ -58,8 +58,9 @@ export function drawCodes(context, { codes, labels, colors }, scale, dot = 2) {
 }
 
 const MOST_ELLIPSES = 300;
+const BACKDROP_SIDE = 16; // digits
 
-export function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
+function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
   for (let i = 0; i < Math.min(MOST_ELLIPSES, labels.length); i++) {
     context.strokeStyle = colors[labels[i]];
     const middle = [scale.x(codes[2 * i]), scale.y(codes[2 * i + 1])];
@@ -68,7 +69,7 @@ export function drawNeighborhoods(context, { codes, labels, sizes, colors }, sca
 }
 
 /** Write each digit at the middle of its codes, for those who cannot tell the colors apart. */
-export function drawNames(context, { codes, labels, colors }, scale) {
+function drawNames(context, { codes, labels, colors }, scale) {
   for (const digit of new Set(labels)) {
     const own = [...labels.keys()].filter((i) => labels[i] === digit);
     const middle = (axis) => own.map((i) => codes[2 * i + axis]).sort((a, b) => a - b)[own.length >> 1];
@@ -88,50 +89,60 @@ function drawName(context, digit, x, y, color) {
   context.fillText(digit, x, y + 5);
 }
 
-const BACKDROP_SIDE = 16; // digits
-
-/** A grid of decoded points that fills the map: what lies where. */
-function decodeBackdrop(decode, edges) {
-  const side = BACKDROP_SIDE * DIGIT_SIDE;
-  const [sheet, row] = [side, DIGIT_SIDE].map((height) => element("canvas", { width: side, height }));
-  const places = [...Array(BACKDROP_SIDE).keys()];
-  const at = ([low, high], place) => low + ((place + 0.5) / BACKDROP_SIDE) * (high - low);
+/**
+ * A grid of decoded points that fills the map, `side` digits each way: what lies where.
+ *
+ * `decode` takes a row of codes, and a function that is given the pixels of each.
+ */
+export function decodeBackdrop(decode, edges, side) {
+  const length = side * DIGIT_SIDE;
+  const [sheet, row] = [length, DIGIT_SIDE].map((height) => element("canvas", { width: length, height }));
+  const places = [...Array(side).keys()];
+  const at = ([low, high], place) => low + ((place + 0.5) / side) * (high - low);
   for (const down of places) {
-    const codes = places.map((across) => [at(edges[0], across), at(edges[1], BACKDROP_SIDE - 1 - down)]);
+    const codes = places.map((across) => [at(edges[0], across), at(edges[1], side - 1 - down)]);
     decode(codes, (pixels, across) => paintDigit(row, pixels, across));
     sheet.getContext("2d").drawImage(row, 0, down * DIGIT_SIDE);
   }
   return sheet;
 }
 
-/** The codes, and what can be switched on below and above them. */
-function buildMapPicture(content, decode, scale, signal) {
+/**
+ * The codes, and what can be switched on below and above them.
+ *
+ * `content` and `backdrop` are asked for at every drawing; `dot` is a code's size, and `neighborhoods` tells
+ * whether they are shown at first, or null where there are none.
+ */
+export function buildMapPicture({ edges, content, backdrop, dot, neighborhoods }, scale, signal) {
   const canvas = sharpCanvas(MAP.size, { className: "explorer-map-picture" }, { "aria-hidden": "true" });
   const context = canvas.getContext("2d");
   const frame = [MAP.left, MAP.edge, MAP.size - MAP.left - MAP.edge, MAP.size - MAP.bottom - MAP.edge];
-  const shown = { neighborhoods: false, backdrop: false };
-  let backdrop;
+  const shown = { neighborhoods, backdrop: false };
 
   function draw() {
+    const now = content();
     context.clearRect(0, 0, MAP.size, MAP.size);
     context.save();
     context.beginPath();
     context.rect(...frame);
     context.clip();
     if (shown.backdrop) {
-      backdrop ??= decodeBackdrop(decode, content.edges);
       context.globalAlpha = 0.35;
-      context.drawImage(backdrop, ...frame);
+      context.drawImage(backdrop(), ...frame);
     }
-    drawCodes(context, content, scale);
-    if (shown.neighborhoods) drawNeighborhoods(context, content, scale);
-    drawNames(context, content, scale);
+    drawCodes(context, now, scale, dot);
+    if (shown.neighborhoods) drawNeighborhoods(context, now, scale);
+    drawNames(context, now, scale);
     context.restore();
-    drawAxes(context, content.edges, scale, getComputedStyle(canvas).color);
+    drawAxes(context, edges, scale, getComputedStyle(canvas).color);
   }
 
   const switches = [toggle("Backdrop of digits", signal, (on) => ((shown.backdrop = on), draw()))];
-  if (content.sizes) switches.push(toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw())));
+  if (neighborhoods !== null) {
+    const made = toggle("Neighborhoods", signal, (on) => ((shown.neighborhoods = on), draw()));
+    made.setAttribute("aria-pressed", neighborhoods);
+    switches.push(made);
+  }
   onNewColors(canvas, signal, draw);
   return { canvas, switches, draw };
 }
@@ -275,7 +286,11 @@ function followPointer(target, signal, move) {
 /** A map whose cross stands at `point`, and the switches that belong to it. */
 export function buildMap(content, decode, point, signal) {
   const scale = mapScale(content.edges);
-  const picture = buildMapPicture(content, decode, scale, signal);
+  let kept;
+  const backdrop = () => (kept ??= decodeBackdrop(decode, content.edges, BACKDROP_SIDE));
+  const neighborhoods = content.sizes ? false : null;
+  const scene = { edges: content.edges, content: () => content, backdrop, neighborhoods };
+  const picture = buildMapPicture(scene, scale, signal);
   const cross = buildCross(content.edges, scale, point, signal);
   const frame = box("explorer-map", picture.canvas, cross.canvas);
   const mark = (drawn) => cross.setMark(drawn && ((context) => drawMark(context, drawn, content, scale)));
