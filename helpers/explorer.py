@@ -26,6 +26,7 @@ from helpers.models import Autoencoder, as_batch, as_labels
 __all__ = [
     "choose",
     "explore_chapters",
+    "explore_film",
     "explore_map",
     "explore_neighborhoods",
     "explore_numbers",

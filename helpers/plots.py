@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from pandas import DataFrame
 from torch import Tensor
 
-from helpers.models import as_batch, as_labels
+from helpers.models import as_batch, as_labels, normal
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
@@ -173,8 +173,7 @@ def latent_map(
     x_edges, y_edges = map_edges(codes)
     axes.set(xlim=x_edges, ylim=y_edges)
     if random_points:
-        draws = torch.randn(random_points, 2, generator=torch.Generator().manual_seed(0))
-        axes.scatter(*draws.T.numpy(), s=25, marker="x", color="black")
+        axes.scatter(*normal(random_points, 2, seed=0).T.numpy(), s=25, marker="x", color="black")
     if sizes is not None:
         axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
     return figure

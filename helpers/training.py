@@ -149,7 +149,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Return the terms of a loss on ``images`` (see ``models.as_batch``), without training.
 
-    It is asked for a thousand images at a time, and the mean over all of them is returned.
+    It is asked for some hundred images at a time, and the mean over all of them is returned.
     """
     images, found = images[None] if images.dim() == 2 else images, Counter()
     with torch.no_grad():

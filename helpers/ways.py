@@ -9,6 +9,7 @@ from torch import Tensor
 
 from helpers import front_ends, metrics, plots
 from helpers.flow import LatentDiffusion
+from helpers.models import normal
 
 POINTS = 8
 STEPS = (1, 5, 20)
@@ -31,7 +32,7 @@ def explore(model: LatentDiffusion, images: Tensor, seed: int = 0) -> widgets.Wi
     """
     if not isinstance(model, LatentDiffusion):
         raise TypeError(f"Ways need a flow.LatentDiffusion, not {type(model).__name__}.")
-    starts = torch.randn(POINTS, model.latent_dim, generator=torch.Generator().manual_seed(seed))
+    starts = normal(POINTS, model.latent_dim, seed)
     used = metrics.usage(model, images).argsort(descending=True)[:2]
     codes = model.encode(images)[:, used]
     pages = [_pages(model, model.follow(starts, steps), used, codes) for steps in STEPS]
