@@ -160,6 +160,11 @@ def _near(path):
     return str(path) if near.startswith(os.pardir) else near
 
 
+def chapter_of(name: str) -> int | str:
+    """The chapter of an assignment, as it is typed in a command."""
+    return next(chapter for chapter, assignment in CHAPTERS.items() if assignment == name)
+
+
 def count(number: int, what: str) -> str:
     """A number of things in words."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

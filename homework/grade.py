@@ -15,7 +15,7 @@ from nbgrader.converters import Autograde
 from tqdm import tqdm
 
 from homework import results, standing
-from homework.course import CHAPTERS, Course, count, moment
+from homework.course import CHAPTERS, Course, chapter_of, count, moment
 from homework.results import Result
 
 LIMIT = 900  # seconds for one notebook, whatever its cells do
@@ -164,4 +164,4 @@ def _report(course, name, students):
     for student in students:
         for words in standing.looks(course, name, student):
             print(f"needs a look: {student}: {words}")
-    standing.say(course, [name], last=course.command(f"feedback {name.split('_')[0]}"))
+    standing.say(course, [name], last=course.command(f"feedback {chapter_of(name)}"))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from homework import results
-from homework.course import Course
+from homework.course import Course, chapter_of
 
 NOTHING = "nothing handed in"
 NO_NOTEBOOK = "no notebook handed in"
@@ -27,8 +27,9 @@ def standing(course: Course, name: str) -> dict[str, str]:
     def of(student):
         if student not in handed_in:
             return NO_NOTEBOOK
-        if not is_graded(course, name, student):
-            return FAILED if results.read(course.root, name, student) else NOT_GRADED
+        result = results.read(course.root, name, student)
+        if not _is_entered(course, name, student, result):
+            return FAILED if result and result.failed else NOT_GRADED
         return WAITS if student in waiting else FINAL
 
     return {student: of(student) for student in sorted(handed_in | course.people(name).keys())}
@@ -36,7 +37,10 @@ def standing(course: Course, name: str) -> dict[str, str]:
 
 def is_graded(course: Course, name: str, student: str) -> bool:
     """Was just what is handed in now run, and entered into the gradebook?"""
-    result = results.read(course.root, name, student)
+    return _is_entered(course, name, student, results.read(course.root, name, student))
+
+
+def _is_entered(course, name, student, result):
     entered = course.root / "autograded" / student / name / f"{name}.ipynb"
     return result is not None and not result.failed and entered.exists()
 
@@ -63,7 +67,7 @@ def say(course: Course, names: Iterable[str], last: str) -> None:
         for stands in (NO_NOTEBOOK, NOT_GRADED, FAILED, WAITS):
             if who[stands]:
                 print(f"{name}: {stands}: {', '.join(who[stands])}")
-        grade += [f"grade {name.split('_')[0]}"] if who[NOT_GRADED] else []
+        grade += [f"grade {chapter_of(name)}"] if who[NOT_GRADED] else []
         read += who[WAITS]
     if grade:
         last = course.command(grade[0])
