@@ -29,10 +29,10 @@ window.shifts = 0;
 new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shifts += entry.value)))
     .observe({ type: "layout-shift", buffered: true });
 new MutationObserver((_, observer) => {
-    if (!document.querySelector("[data-alive]")) return;
-    window.alive = performance.now();
+    if (!document.querySelector("[data-drawn]")) return;
+    requestAnimationFrame(() => (window.alive = performance.now()));
     observer.disconnect();
-}).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-alive"] });
+}).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-drawn"] });
 """
 MEASURED = """() => ({
     readable: performance.getEntriesByName("first-contentful-paint")[0].startTime / 1000,

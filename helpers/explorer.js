@@ -345,6 +345,7 @@ export async function render({ model, el }) {
   await renderContent({ controls, decoders, encoders, pad, content, el, signal, heldBy, onChange });
   adoptControls(el, signal);
   saveOnceStill(pad ? [...controls, pad] : controls, signal);
+  el.dataset.drawn = "";
   return () => {
     stopped.abort();
     el.replaceChildren();

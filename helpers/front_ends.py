@@ -29,7 +29,7 @@ HEARD_WITHOUT_ECHO = {"sync": True, "echo_update": False}
 IMPORT_SCRIPT_ONCE = """
 async function imported(sources) {
   const urls = {};
-  for (const [name, source] of Object.entries(sources)) {
+  for (const [name, source] of sources) {
     const text = source.replace(/(?<=from ")[.][/](\\w+)[.]js(?=";)/g, (_, module) => urls[module]);
     urls[name] = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   }
@@ -40,7 +40,7 @@ async function render(context) {
   const [, id] = model.get("script").split("IPY_MODEL_");
   const sources = (await model.widget_manager.get_model(id)).get("sources");
   const known = (globalThis[Symbol.for("helpers.explorer")] ??= new Map());
-  const code = Object.values(sources).join();
+  const code = sources.join();
   if (!known.has(code)) known.set(code, imported(sources));
   return (await known.get(code)).render(context);
 }
@@ -96,10 +96,10 @@ class Network(Shared):
 
 
 class Script(Shared):
-    """The modules that draw explorers in the page: name to source."""
+    """The modules that draw explorers in the page: pairs of name and source, in the order of ``MODULES``."""
 
-    sources = traitlets.Dict().tag(sync=True)
-    nothing = {"sources": {}}  # noqa: RUF012 (a constant)
+    sources = traitlets.List().tag(sync=True)  # no dict, whose keys would be sorted where notebooks are saved
+    nothing = {"sources": []}  # noqa: RUF012 (a constant)
 
 
 class Pad(widgets.Widget):
@@ -127,7 +127,7 @@ def open_pad() -> Pad:
 
 @functools.cache
 def _sources():
-    return {name: (FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in MODULES}
+    return [[name, (FOLDER / f"{name}.js").read_text(encoding="utf-8")] for name in MODULES]
 
 
 class Page(anywidget.AnyWidget):

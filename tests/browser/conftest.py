@@ -52,6 +52,7 @@ explorer.explore_film(film, neighborhoods=True)
 """,
 }
 ORDER = [name for name in EXPLORERS if name != "imports"]
+DRAWN = ".explorer-page[data-drawn]"  # an explorer that shows all it has
 
 
 def _free_port():
@@ -147,14 +148,26 @@ def lab(tmp_path_factory):
         yield server
 
 
+def published(notebook, folder):
+    """Run a notebook, save it and write it as a page into ``folder``, as ``make html`` does; the page."""
+    executed = folder / "executed" / notebook.name
+    for words in (["run.py", notebook, executed], ["pages.py", executed, folder]):
+        _make(*words)
+    return folder / f"{notebook.stem}.html"
+
+
+def _make(program, *words):
+    subprocess.run(
+        [sys.executable, ROOT / "docs" / program, *words], check=True, capture_output=True, cwd=ROOT
+    )
+
+
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """The explorers' notebook as a page, the way ``make html`` writes it."""
+    """The explorers' notebook as a page."""
     folder = tmp_path_factory.mktemp("pages")
     nbformat.write(explorers_notebook(), folder / "explorers.ipynb")
-    command = [sys.executable, ROOT / "docs" / "pages.py", folder / "explorers.ipynb", folder]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    return folder / "explorers.html"
+    return published(folder / "explorers.ipynb", folder)
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +176,8 @@ def site(tmp_path_factory):
     if SITE:
         return SITE
     folder = tmp_path_factory.mktemp("site")
-    for words in (["pages.py", "notebooks/1_autoencoder.ipynb", folder], ["door.py", folder, folder]):
-        command = [sys.executable, ROOT / "docs" / words[0], *words[1:]]
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    published(ROOT / "notebooks" / "1_autoencoder.ipynb", folder)
+    _make("door.py", folder, folder / "executed")
     return folder
 
 
@@ -179,11 +191,14 @@ def browser():
 
 @pytest.fixture(scope="session")
 def new_page(browser):
-    """A function that opens an empty page."""
+    """A function that opens an empty page, whose ``complaints`` are what its console tells of errors."""
 
     def opened(**options):
         page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
         page.set_default_timeout(60_000)
+        page.complaints = []
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
         return page
 
     return opened
@@ -253,7 +268,7 @@ def in_lab(lab, new_page):
     page = new_page()
     page.goto(lab.lab("explorers.ipynb"))
     run_all(page)
-    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for(timeout=120_000)
+    page.locator(DRAWN).nth(len(ORDER) - 1).wait_for(timeout=120_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
     page.close()
@@ -266,7 +281,7 @@ def in_page(exported, new_page):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(exported.as_uri())
-    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for()
+    page.locator(DRAWN).nth(len(ORDER) - 1).wait_for()
     page.requests = requests
     yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
     page.close()

@@ -1,10 +1,10 @@
 """The explorers outside JupyterLab: Notebook 7, Voila, and where a front end has no anywidget."""
 
-from conftest import JUPYTER_OPTIONS, LAB_OPTIONS, ORDER, Explored, run_all, serving
+from conftest import DRAWN, JUPYTER_OPTIONS, LAB_OPTIONS, ORDER, Explored, run_all, serving
 
 
 def explores(page):
-    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for(timeout=180_000)
+    page.locator(DRAWN).nth(len(ORDER) - 1).wait_for(timeout=180_000)
     page.wait_for_timeout(1000)
     for place, name in enumerate(ORDER):
         explored = Explored(page, place)

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from conftest import ORDER, ROOT, Explored
+from conftest import DRAWN, ORDER, ROOT, Explored
 
 from helpers import checkpoints
 
@@ -71,7 +71,7 @@ def untouched(exported, new_page):
     """The explorers in a page that nobody has touched, by name."""
     page = new_page(offline=True)
     page.goto(exported.as_uri())
-    page.locator(".explorer-page").nth(len(ORDER) - 1).wait_for()
+    page.locator(DRAWN).nth(len(ORDER) - 1).wait_for()
     yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
     page.close()
 
@@ -124,7 +124,7 @@ def test_what_is_no_network_s_weights_is_left_alone():
 def test_a_chapter_explores_and_leads_to_the_other_pages(site, new_page):
     page = new_page(offline=True)
     page.goto((site / "1_autoencoder.html").as_uri())
-    page.locator(".explorer-page").nth(2).wait_for()
+    page.locator(DRAWN).nth(2).wait_for()
     for place in range(3):
         explored = Explored(page, place)
         before = explored.pixels()

@@ -1,12 +1,9 @@
 """Predictions by keyboard: in JupyterLab, and in an exported page without a kernel."""
 
-import subprocess
-import sys
-
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, run_all
+from conftest import published, run_all
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CELLS = [
@@ -38,9 +35,7 @@ def asked(request, notebook, tmp_path, page, new_page):
         run_all(page)
     else:
         nbformat.write(notebook, tmp_path / "predictions.ipynb")
-        command = [sys.executable, ROOT / "docs" / "pages.py", tmp_path / "predictions.ipynb", tmp_path]
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-        page.goto((tmp_path / "predictions.html").as_uri())
+        page.goto(published(tmp_path / "predictions.ipynb", tmp_path).as_uri())
     page.locator(".prediction").nth(6).wait_for(timeout=120_000)
     return page
 

