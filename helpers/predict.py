@@ -138,7 +138,7 @@ def summary() -> Spoken:
             f"{place} {'came true' if guess.comes_true(answer, outcome) else 'surprised you'}"
         )
 
-    words = f"Your predictions, of {len(_revealed)}:"
+    words = f"Of {len(_revealed)} predictions, those you made:"
     chips = [
         guess.heard(reply(i, guess, outcome)) for i, (guess, outcome) in enumerate(_revealed.values(), 1)
     ]

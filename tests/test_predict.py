@@ -79,7 +79,7 @@ def test_the_summary_counts_each_question_once_and_says_nothing_of_those_skipped
     last.control.value = "7"
     predict.reveal(last, 2.5)
     told = predict.summary()
-    assert told.words == "Your predictions, of 3:"
+    assert told.words == "Of 3 predictions, those you made:"
     assert replies(told) == ["1 came true", "3 surprised you"]
 
 
