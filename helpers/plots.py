@@ -118,7 +118,8 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
         caption: a title for the whole.
     """
     longest = max(len(images) for images in rows.values())
-    figure = Picture(11, 11 / (longest + 2) * len(rows) + 0.6)
+    side = 11 / max(longest + 2, 12)
+    figure = Picture(side * (longest + 2), side * len(rows) + 0.6)
     figure.alt = f"{caption or 'Rows of digits'}: {'; '.join(rows)}"
     figure.suptitle(caption, fontsize=FONT_SIZE)
     all_axes = figure.subplots(len(rows), squeeze=False)[:, 0]
@@ -128,6 +129,20 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     return figure
+
+
+def extremes(images: Tensor, values: Tensor, least: str, most: str, caption: str, n: int = 12) -> Picture:
+    """Show the images with the smallest and those with the largest values.
+
+    Args:
+        images: see ``models.as_batch``.
+        values: one for each image, (N,).
+        least, most: what the two rows are called.
+        caption: a title for the whole.
+        n: images in each row.
+    """
+    order = values.argsort()
+    return strips({least: images[order[:n]], most: images[order[-n:]]}, caption)
 
 
 @in_the_course_s_style

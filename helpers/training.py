@@ -15,12 +15,13 @@ from tqdm.auto import tqdm
 from helpers import give_memory_back
 from helpers.films import Film
 from helpers.models import AT_A_TIME, Autoencoder, as_batch, whole_number
-from helpers.settings import BATCH_SIZE, EPOCHS, PEAK_LR
+from helpers.settings import BATCH_SIZE, EPOCHS, MAP_DIM, MAP_PEAK_LR, MAP_WIDTH, PEAK_LR
 
 Terms = dict[str, Tensor]
 History = list[dict[str, float]]
 REPORTS_PER_EPOCH = 10
 SMALL_WIDTH, SMALL_EPOCHS = 256, 2  # of models that are only compared with each other
+MAP_EPOCHS = 3  # of maps whose training is filmed
 
 
 def fit(
@@ -111,6 +112,20 @@ def fit_small(loss: Callable, images: Tensor, model: Autoencoder | None = None, 
     torch.manual_seed(0)
     model = model or Autoencoder(width=SMALL_WIDTH)
     fit(model, functools.partial(loss, **given), images, epochs=SMALL_EPOCHS)
+    return model
+
+
+def fit_map(loss: Callable, images: Tensor, film: Film, weight_decay: float = 0.0) -> Autoencoder:
+    """Return a small model with two latent numbers, whose training was filmed.
+
+    Args:
+        loss, images, weight_decay: see ``fit``.
+        film: keeps the moments.
+    """
+    torch.manual_seed(0)
+    model = Autoencoder(MAP_DIM, MAP_WIDTH)
+    settings = {"epochs": MAP_EPOCHS, "peak_lr": MAP_PEAK_LR, "weight_decay": weight_decay}
+    fit(model, loss, images, film=film, **settings)
     return model
 
 

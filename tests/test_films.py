@@ -30,6 +30,14 @@ def test_moments_from_the_first_step_to_the_last_close_together_at_first(digits)
     assert film.epochs[-1] == 2
 
 
+def test_a_map_is_a_small_model_whose_training_was_filmed(digits):
+    film = films.Film(digits[0][:50], digits[1][:50], moments=5)
+    model = training.fit_map(losses.BY_CHAPTER[2], digits[0], film, weight_decay=0.3)
+    assert model.latent_dim == 2
+    assert film.epochs[-1] == training.MAP_EPOCHS
+    assert torch.equal(film.codes[-1], model.encode(digits[0][:50]))
+
+
 def test_codes_sizes_and_decoders_are_those_of_their_moment(digits):
     images, labels = digits
     film = films.Film(images[:50], labels[:50], moments=5)

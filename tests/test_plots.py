@@ -63,6 +63,15 @@ def test_tiles_puts_images_row_by_row():
     assert sheet[::28, ::28] == pytest.approx(np.array([[0.1, 0.2], [0.3, 0.0]]))
 
 
+def test_extremes_are_the_images_with_the_smallest_and_the_largest_values():
+    images = torch.arange(6).view(6, 1, 1, 1).expand(6, 1, 28, 28) / 10
+    values = torch.tensor([5.0, 3.0, 1.0, 0.0, 2.0, 4.0])
+    picture = plots.extremes(images, values, "least", "most", "Sorted", n=2)
+    rows = [axes.images[0].get_array()[0, ::28] for axes in picture.axes]
+    assert np.allclose(rows, [[0.3, 0.2], [0.5, 0.0]])
+    assert picture.alt == "Sorted: least; most"
+
+
 def test_tiles_takes_bytes_too():
     assert plots.tiles(torch.full((1, 28, 28), 255, dtype=torch.uint8), 1).max() == 1
 
