@@ -1,7 +1,7 @@
-"""How much memory a chapter's kernel takes: ``python -m experiments.benchmark_memory [chapter ...]``.
+"""How much memory a chapter's kernel takes: ``python -m experiments.benchmark_memory [number ...]``.
 
-Each chapter is run from top to bottom in a kernel of its own, whose memory is read twenty times a second.
-Printed are the peak of what it holds (RSS), of its share where pages are shared with other kernels (PSS),
+Each chapter (the epilogue is number 5) is run from top to bottom in a kernel of its own, whose memory is
+read twenty times a second. Printed are the peak of what it holds (RSS), of its share where pages are shared with other kernels (PSS),
 and the cells where the peak rose most. It takes some minutes for each chapter.
 """
 
@@ -13,7 +13,7 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 
-CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]_*.ipynb"))
+CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 MB = 2**20
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("chapters", type=int, nargs="*", default=range(1, len(CHAPTERS) + 1))
     for number in parser.parse_args().chapters:
         watch = measure(CHAPTERS[number - 1])
-        print(f"chapter {number}: at most {watch.rss / MB:.0f} MB, PSS {watch.pss / MB:.0f} MB")
+        print(f"{CHAPTERS[number - 1].stem}: at most {watch.rss / MB:.0f} MB, PSS {watch.pss / MB:.0f} MB")
         before = 0
         for cell, peak in watch.peaks.items():
             if peak > before:
