@@ -1,8 +1,8 @@
 """How much memory a chapter's kernel takes: ``python -m experiments.benchmark_memory [number ...]``.
 
 Each chapter (the epilogue is number 5) is run from top to bottom in a kernel of its own, whose memory is
-read twenty times a second. Printed are the peak of what it holds (RSS), of its share where pages are shared with other kernels (PSS),
-and the cells where the peak rose most. It takes some minutes for each chapter.
+read twenty times a second. Printed are the peak of what it holds (RSS), of its share where pages are shared
+with other kernels (PSS), and the cells where the peak rose most. It takes some minutes for each chapter.
 """
 
 import argparse

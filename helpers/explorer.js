@@ -309,7 +309,7 @@ function saveOnceStill(controls, signal) {
  * mode would take their arrow keys, and ipywidgets gives its slider handles no name.
  */
 function adoptControls(el, signal) {
-  const box = el.closest(".explorer");
+  const box = el.closest(".explorer, .explorer-stepped");
   if (!box) return;
   const controls = "[tabindex], button, select, input, [contenteditable]";
   const adopt = () => {
@@ -341,8 +341,8 @@ export async function render({ model, el }) {
   const { examples, ...rest } = model.get("content");
   const content = examples ? { ...rest, examples: await inflate(examples) } : rest;
   el.classList.add("explorer-page");
-  const renderContent = content.epochs ? renderFilm : content.rows ? renderDraws : renderPoint;
-  await renderContent({ controls, decoders, encoders, pad, content, el, signal, heldBy, onChange });
+  const renderContent = content.epochs ? renderFilm : content.rows ? renderDraws : content.labels && renderPoint;
+  await renderContent?.({ controls, decoders, encoders, pad, content, el, signal, heldBy, onChange });
   adoptControls(el, signal);
   saveOnceStill(pad ? [...controls, pad] : controls, signal);
   el.dataset.drawn = "";

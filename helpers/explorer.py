@@ -244,7 +244,7 @@ def choose(pictures: dict[str, plots.Picture], description: str) -> widgets.Widg
     """
     slider = widgets.SelectionSlider(options=list(pictures), description=description)
     pages = [front_ends.LargeHTML(picture.html()) for picture in pictures.values()]
-    return front_ends.Whole([slider, front_ends.Selected(slider, pages)], layout={"flex_flow": "column"})
+    return front_ends.Stepped(slider, pages)
 
 
 def _explorer(models, content, controls, picture, shown=None, pad=None):

@@ -220,6 +220,14 @@ class Whole(widgets.Box):
         super().close()
 
 
+class Stepped(Whole):
+    """A slider, what it selects below it, and a page that gives the slider a name and its keys."""
+
+    def __init__(self, slider, children):
+        super().__init__([Page(), slider, Selected(slider, children)], layout={"flex_flow": "column"})
+        self.add_class("explorer-stepped")
+
+
 class Explorer(Whole):
     """A page, its controls, and the picture that stays where a front end cannot run the page."""
 

@@ -37,7 +37,7 @@ def explore(model: LatentDiffusion, images: Tensor, seed: int = 0) -> widgets.Wi
     codes = model.encode(images)[:, used]
     pages = [_pages(model, model.follow(starts, steps), used, codes) for steps in STEPS]
     slider = widgets.SelectionSlider(options=list(map(str, STEPS)), description="steps")
-    return front_ends.Whole([slider, front_ends.Selected(slider, pages)], layout={"flex_flow": "column"})
+    return front_ends.Stepped(slider, pages)
 
 
 def _pages(model, way, used, codes):

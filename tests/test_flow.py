@@ -109,7 +109,7 @@ def test_odd_sizes_are_answered_in_words(settings):
 
 def test_the_explorer_shows_every_way_without_a_kernel(model):
     explored = ways.explore(model, torch.rand(50, 1, 28, 28))
-    steps, shown_ways = explored.children
+    _, steps, shown_ways = explored.children
     assert steps.options == ("1", "5", "20")
     assert len(shown_ways.children) == 3
     for way in shown_ways.children:

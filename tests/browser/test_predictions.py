@@ -15,6 +15,8 @@ CELLS = [
     "picture = predict.picture('Which is the first?', {'A': images[8:16], 'B': images[:8]})",
     "predict.reveal(picture, 'B')",
     "predict.summary()",
+    "from helpers import explorer, plots\n"
+    "explorer.choose({name: plots.strips({name: images[:3]}) for name in ('few', 'many')}, 'amount')",
 ]
 
 
@@ -65,9 +67,18 @@ def test_guesses_are_heard_and_answered_by_keyboard(asked):
     summary = told(asked, 6)
     assert "1 came true" in summary
     assert "2 came true" in summary
-    assert "3 " not in summary.replace("of 3:", "")
+    assert "3 " not in summary.replace("Of 3 predictions", "")
 
 
-def test_names_roles_and_contrast(asked):
-    found = Axe().run(asked, context=".prediction").response["violations"]
+def test_a_slider_through_pictures_has_a_name_and_keeps_its_keys(asked):
+    stepped = asked.locator(".explorer-stepped")
+    stepped.get_by_role("slider", name="amount").focus()
+    asked.keyboard.press("ArrowRight")
+    stepped.get_by_role("img", name="many").wait_for()
+    assert stepped.get_by_role("img", name="few").count() == 0
+
+
+@pytest.mark.parametrize("place", [".prediction", ".explorer-stepped"])
+def test_names_roles_and_contrast(asked, place):
+    found = Axe().run(asked, context=place).response["violations"]
     assert not found, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
