@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from helpers import data
 from helpers.judge import Verdict, judge
-from helpers.models import Autoencoder, as_batch, as_labels, in_parts
+from helpers.models import AT_A_TIME, Autoencoder, as_batch, as_labels, in_parts
 
 Scores = dict[str, dict[str, float]]
 SAMPLES = data.LIMIT or 10_000
@@ -243,7 +243,7 @@ def same_digit(
     codes, labels = model.encode(images), as_labels(labels, images)
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
     unit = codes.std(dim=0) if relative else 1.0
-    read = judge(model.decode(codes + step * unit * noise)).probabilities.argmax(dim=1)
+    read = _judged(model, codes + step * unit * noise).probabilities.argmax(dim=1)
     return (read == labels).double().mean().item()
 
 
@@ -260,16 +260,21 @@ def cost_of_noise(
         seed: of the noise.
         relative: as a share of how far the codes spread along that number.
     """
-    pixels, codes = as_batch(images), model.encode(images)
+    codes, generator = model.encode(images), torch.Generator().manual_seed(seed)
     size = size * codes.std(dim=0) if relative else size
-    generator = torch.Generator().manual_seed(seed)
+    tries = [codes + size * torch.randn(codes.shape, generator=generator) for _ in range(TRIES)]
+    noisy = torch.stack([_missed(model, images, points) for points in tries]).mean(dim=0)
+    return noisy - _missed(model, images, codes)
 
-    def missed(points):
-        per_pixel = F.binary_cross_entropy_with_logits(model.logits(points), pixels, reduction="none")
+
+def _missed(model, images, codes):
+    """The cross-entropy of each image's pixels, decoded from a code, (N,)."""
+
+    def missed(part, pixels):
+        per_pixel = F.binary_cross_entropy_with_logits(model.logits(part), as_batch(pixels), reduction="none")
         return per_pixel.sum(dim=(1, 2, 3))
 
-    tries = [missed(codes + size * torch.randn(codes.shape, generator=generator)) for _ in range(TRIES)]
-    return torch.stack(tries).mean(dim=0) - missed(codes)
+    return torch.cat(list(map(missed, codes.split(AT_A_TIME), images.split(AT_A_TIME))))
 
 
 def by_digit(values: Tensor, labels: Tensor) -> Tensor:
@@ -340,6 +345,20 @@ def distance_to_a_digit(model: Autoencoder, points: Tensor, images: Tensor) -> T
         images: see ``models.as_batch``.
     """
     return gap(points.float(), model.encode(images))
+
+
+def shape(codes: Tensor) -> dict[str, float]:
+    """Where the middle of a cloud lies, as its distance from the origin, and how far the cloud spreads.
+
+    Args:
+        codes: (N, latent_dim).
+
+    Returns:
+        The middle, and the standard deviations along the directions in which they are largest and smallest.
+    """
+    spreads = torch.linalg.eigvalsh(codes.double().T.cov()).clamp(min=0).sqrt()
+    found = {"middle": codes.mean(dim=0).norm(), "longest": spreads[-1], "shortest": spreads[0]}
+    return {name: round(value.item(), 2) for name, value in found.items()}
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ kernel. Whoever makes no guess loses nothing.
 """
 
 import html
+import random
+from string import ascii_uppercase
 
 import ipywidgets as widgets
 from IPython.display import display
@@ -67,6 +69,16 @@ class Guess(Spoken):
         value = self.answers[answer]
         return abs(value - outcome) <= self.step * (1 + 1e-9) if self.step else value == outcome
 
+    def told(self, outcome: str | float) -> str:
+        """An outcome in words; a ValueError if nobody could have guessed it."""
+        if self.step:
+            return f"{outcome:.3g}{self.unit}"
+        for answer, value in self.answers.items():
+            if value == outcome:
+                return answer if answer == value else f"{answer}, {value}"
+        possible = ", ".join(map(str, self.answers.values()))
+        raise ValueError(f"The outcome {outcome!r} is none of the answers: {possible}.")
+
     def heard(self, reply) -> Selected:
         """Shows ``reply`` to the answer that is chosen, in the page alone; nothing while none is."""
         replies = [widgets.HTML(html.escape(reply(answer))) for answer in self.answers]
@@ -78,15 +90,17 @@ def choice(question: str, *answers: str) -> Guess:
     return Guess(question, dict(zip(answers, answers, strict=True)), _buttons(answers))
 
 
-def picture(question: str, pictures: dict[str, Tensor]) -> Guess:
-    """Ask which of a few pictures it will be.
+def picture(question: str, pictures: dict[str | float, Tensor]) -> Guess:
+    """Ask which of a few pictures it will be; they are shown shuffled, with letters for names.
 
     Args:
-        question: one sentence.
+        question: one sentence, which also decides their order.
         pictures: name to images, see ``models.as_batch``.
     """
-    shown = LargeHTML(plots.galleries(pictures).html())
-    return Guess(question, {name: name for name in pictures}, _buttons(pictures), (shown,))
+    names = random.Random(question).sample(list(pictures), len(pictures))
+    answers = dict(zip(ascii_uppercase, names, strict=False))
+    shown = plots.galleries({letter: pictures[name] for letter, name in answers.items()})
+    return Guess(question, answers, _buttons(answers), (LargeHTML(shown.html()),))
 
 
 def number(question: str, low: float, high: float, step: float, unit: str = "") -> Guess:
@@ -119,10 +133,8 @@ def reveal(guess: Guess, outcome: str | float) -> Spoken:
     Raises:
         ValueError: nobody could have guessed that.
     """
-    if not guess.step and outcome not in guess.answers:
-        raise ValueError(f"The outcome {outcome!r} is none of the answers: {', '.join(guess.answers)}.")
+    words = f"Outcome: {guess.told(outcome)}"
     _revealed[guess.question] = guess, outcome
-    words = f"Outcome: {outcome:.3g}{guess.unit}" if guess.step else f"Outcome: {outcome}"
 
     def reply(answer):
         return f"You said {answer}: {'it came true.' if guess.comes_true(answer, outcome) else 'a surprise.'}"

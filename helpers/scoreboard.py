@@ -47,15 +47,21 @@ def median(metric: str, chapter: int, sampler: str = "blind", **kind) -> float:
     return float(ten_trainings(**kind).query(chosen)["value"].median())
 
 
-def by_sampler(metric: str, chapters: int) -> pd.DataFrame:
+def by_sampler(metric: str, chapters: int, **models: metrics.Scores) -> pd.DataFrame:
     """Return medians of a score for three samplers, a row for each of the chapters so far.
 
     ``scaled`` knows one number of the model, how far its codes spread on average.
+
+    Args:
+        metric: one of the scores.
+        chapters: how many have a row.
+        models: name to scores of all three samplers, for a row of its own.
     """
     rows = {
         f"chapter {n}": {how: median(metric, n, how) for how in ("blind", "scaled", "fitted")}
         for n in range(1, chapters + 1)
     }
+    rows |= {name: {how: found[metric] for how, found in scores.items()} for name, scores in models.items()}
     return pd.DataFrame(rows).T.round(1)
 
 

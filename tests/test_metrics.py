@@ -8,7 +8,8 @@ import torch
 
 from helpers import checkpoints, data, metrics
 from helpers.judge import judge
-from helpers.models import Autoencoder
+from helpers.losses import reconstruction
+from helpers.models import Autoencoder, as_batch
 
 
 class CollapsedModel(Autoencoder):
@@ -168,6 +169,28 @@ def test_a_perfect_copy_costs_only_what_is_gray():
     black_and_white = torch.eye(28)[None]
     assert metrics.floor(black_and_white) == 0
     assert metrics.floor(torch.full((2, 28, 28), 0.5)) == pytest.approx(784 * math.log(2))
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_cost_of_noise_is_the_loss_with_it_beyond_the_loss_without(test_set, relative):
+    model, images = checkpoints.load(3), test_set[0][:700]
+    costs = metrics.cost_of_noise(model, images, 0.5, relative=relative)
+    assert costs.shape == (700,)
+    assert metrics.cost_of_noise(model, images, 0.0).abs().max() < 1e-3
+    codes, generator = model.encode(images), torch.Generator().manual_seed(0)
+    size = 0.5 * codes.std(dim=0) if relative else 0.5
+    tries = [codes + size * torch.randn(codes.shape, generator=generator) for _ in range(metrics.TRIES)]
+    with torch.no_grad():
+        losses_at = [reconstruction(model.logits(points), as_batch(images)) for points in [*tries, codes]]
+    expected = sum(losses_at[:-1]) / metrics.TRIES - losses_at[-1]
+    assert costs.mean().item() == pytest.approx(expected.item(), rel=1e-3)
+
+
+def test_the_shape_of_a_cloud_is_its_middle_and_its_extreme_spreads():
+    torch.manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(3, 3))[0]
+    codes = torch.randn(20_000, 3) * torch.tensor([0.5, 1.0, 3.0]) @ turn + torch.tensor([3.0, 4.0, 0.0])
+    assert metrics.shape(codes) == pytest.approx({"middle": 5, "longest": 3, "shortest": 0.5}, rel=0.03)
 
 
 def test_idle_numbers_matter_less_than_a_hundredth():

@@ -44,6 +44,15 @@ def test_steps_that_no_computer_adds_exactly():
     assert not guess.comes_true("0.3", 0.15)
 
 
+def test_pictures_are_shuffled_and_the_outcome_tells_which_was_which():
+    pictures = {str(size): torch.rand(4, 28, 28) for size in (0.1, 0.2, 0.5)}
+    guess = predict.picture("Which of them is it?", pictures)
+    assert sorted(guess.answers) == ["A", "B", "C"]
+    assert list(guess.answers.values()) != list(pictures)
+    letter = next(letter for letter, name in guess.answers.items() if name == "0.2")
+    assert predict.reveal(guess, "0.2").words == f"Outcome: {letter}, 0.2"
+
+
 def test_a_picture_is_chosen_by_its_name():
     guess = predict.picture("Which?", {"A": torch.rand(4, 28, 28), "B": torch.rand(4, 28, 28)})
     assert 'alt="Galleries of digits, side by side: A; B"' in guess.children[1].value

@@ -256,6 +256,18 @@ def test_the_scoreboard_shows_the_chapters_so_far_and_then_yours():
     assert (board.loc[("yours", "fitted")] == board.loc[("real digits", "")]).all()
 
 
+def test_three_samplers_stand_side_by_side():
+    yours = {
+        how: dict.fromkeys(scoreboard.SHOWN, value) for value, how in enumerate(("blind", "scaled", "fitted"))
+    }
+    table = scoreboard.by_sampler("coverage", 2, yours=yours)
+    assert list(table.index) == ["chapter 1", "chapter 2", "yours"]
+    assert table.loc["yours"].to_dict() == {"blind": 0, "scaled": 1, "fitted": 2}
+    assert table.loc["chapter 2", "scaled"] == pytest.approx(
+        scoreboard.median("coverage", 2, "scaled"), abs=0.05
+    )
+
+
 def test_the_picture_of_the_scores_tells_their_medians():
     yours = {3: {how: metrics.real_digits() for how in ("blind", "fitted")}}
     picture = plots.scores(scoreboard.ten_trainings(3), yours)
