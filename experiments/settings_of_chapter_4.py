@@ -126,7 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
         write_atomically(PATH, table.to_csv(index=False, float_format="%.4g").encode())
         progress.write(table.iloc[-1:].to_string(index=False, header=False))
     medians = table.groupby("change", sort=False).median(numeric_only=True).drop(columns="seed")
-    medians.insert(0, "time", medians.pop("seconds") / medians["seconds"]["none"])
+    seconds = medians.pop("seconds")
+    medians.insert(0, "time", seconds / seconds["none"])
     print(medians.round(3).to_string())
 
 

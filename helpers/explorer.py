@@ -220,9 +220,9 @@ def _projected(film, edges):
     """What the decoders of a film make of a grid of points, by principal components."""
     across, up = (torch.linspace(*ends, FILM_GRID) for ends in edges)
     grid = torch.cartesian_prod(up, across).flip(1)  # from the lower left, row by row
-    logits = film.logits(grid).clamp(-MOST_LOGIT, MOST_LOGIT)  # (moments, grid², 784)
+    logits = film.logits(grid).clamp_(-MOST_LOGIT, MOST_LOGIT)  # (moments, grid², 784)
     mean = logits.mean(dim=(0, 1))
-    centered = (logits - mean).flatten(0, 1)
+    centered = logits.sub_(mean).flatten(0, 1)
     _, vectors = torch.linalg.eigh(centered.T @ centered)
     shares = centered @ vectors[:, -FILM_PARTS:]
     steps = shares.abs().amax(dim=0).clamp(min=1e-6) / 127

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from helpers.models import Autoencoder, Decoder, as_batch, as_labels, whole_number
+from helpers.models import PIXELS, Autoencoder, Decoder, as_batch, as_labels, whole_number
 
 MOMENTS = 30
 
@@ -53,8 +53,8 @@ class Film:
         """Return what the decoder of each moment makes of codes (N, latent_dim): (moments, N, 784)."""
         width, latent_dim = self._decoders[0]["hidden.0.weight"].shape
         decoder = Decoder(latent_dim, width).float()
-        decoded = []
-        for weights in self._decoders:
+        decoded = codes.new_empty(len(self._decoders), len(codes), PIXELS)
+        for weights, moment in zip(self._decoders, decoded, strict=True):
             decoder.load_state_dict(weights)
-            decoded.append(decoder(codes).flatten(1))
-        return torch.stack(decoded)
+            moment.copy_(decoder(codes).flatten(1))
+        return decoded
