@@ -66,7 +66,7 @@ build/widgets/bundle.js: docs/scripts.py $(wildcard docs/widgets/*) | $(READY)
 dist: html homework
 	rm -rf build/dist build/course && mkdir -p build/dist
 	for chapter in 1 2 3 4 epilogue; do $(BIN)/python -m homework --course build/course release $$chapter || exit 1; done
-	cd build/html && ../../$(BIN)/python -m zipfile -c ../dist/pages.zip *.html *.png
+	cd build/html && ../../$(BIN)/python -m zipfile -c ../dist/pages.zip *
 	cd build/course/release && ../../../$(BIN)/python -m zipfile -c ../../dist/chapters.zip */
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/dist .
 

@@ -81,8 +81,8 @@ def citation() -> dict:
     return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 
 
-def door(notebook: nbformat.NotebookNode, cards: list[dict]) -> str:
-    """Return the front door around the explorer of a notebook that has been run."""
+def door(notebook: nbformat.NotebookNode, cards: list[dict]) -> dict[str, str]:
+    """Return the front door around the explorer of a notebook that has been run, as ``pages.page`` does."""
     models = notebook.metadata.widgets[pages.STATE]["state"]
     view = notebook.cells[0].outputs[-1].data[pages.VIEW]["model_id"]
     template = pages.exporter().environment.get_template("door.html.j2")
@@ -96,7 +96,7 @@ def door(notebook: nbformat.NotebookNode, cards: list[dict]) -> str:
     )
     soup = BeautifulSoup(html, "html.parser")
     views = pages.with_stills(soup, models)
-    return pages.with_widgets(pages.as_html(soup), views, models)
+    return pages.with_widgets(pages.as_html(soup), ABOUT["name"], views, models)
 
 
 def main(folder: Path, executed: Path) -> None:
@@ -104,7 +104,7 @@ def main(folder: Path, executed: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     share.write_picture((ROOT / "docs" / "four_chapters.png").read_bytes(), folder / ABOUT["picture"])
     cards = [card(chapter, executed) for chapter in course.chapters()]
-    (folder / "index.html").write_text(door(explorer(), cards), encoding="utf-8")
+    pages.write(door(explorer(), cards), ABOUT["name"], folder)
 
 
 if __name__ == "__main__":

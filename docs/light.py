@@ -4,13 +4,20 @@ A block is a script element that no browser runs: gzip, as base64. Whatever two 
 the weights of a network, is one block. Weights are rounded, as finely as the page's size allows. Each view is
 followed by the blocks that it needs and that no earlier one needed, so that the first explorer lives while
 those below are still on their way. ``course.js`` unpacks.
+
+A page that weighs too much however they are rounded sheds its last networks, with the explorers that compute
+with them, into a script beside it, which it loads when one of these comes near. A file for each network, for
+all pages that show it, would be loaded once, but every page would be many files, and its first explorer would
+wait for some of them. This way most pages stay one file, and no first explorer waits.
 """
 
 import base64
+import functools
 import io
 import json
 import re
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -20,11 +27,13 @@ STEPS = (8, 6, 5, 4, 3)
 LONG_TEXT = 1000  # characters: shorter ones are not worth a block of their own
 PNG = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 PICTURE_WIDTH = 760  # CSS pixels, of a page's column
+Piece = tuple[str, str, bytes]  # of a page's widgets: a block or a view, its name, and what it holds
 
 
 # ------------------------------------------------------------------------------------------ pictures
 
 
+@functools.cache  # as is much else, since a page is put together anew until it is light enough
 def picture(png: bytes) -> tuple[str, tuple[int, int]]:
     """Return a picture as the shortest of modern data addresses, and its size in pixels.
 
@@ -65,22 +74,28 @@ class Blocks:
         self.steps = steps
         self.places = {}  # content to number
 
-    def add(self, content: bytes) -> tuple[int, str]:
-        """Return the number of the block with this content, and its HTML, which is empty if it is there."""
+    def add(self, content: bytes) -> tuple[int, list[Piece]]:
+        """Return the number of the block with this content, and the block, unless it is there already."""
         if content in self.places:
-            return self.places[content], ""
+            return self.places[content], []
         number = self.places[content] = len(self.places)
-        return number, script(content, f'data-block="{number}"')
+        return number, [("block", str(number), content)]
 
 
-def script(content: bytes, attribute: str) -> str:
-    """Return a block's HTML, and the word that it has arrived."""
+def element(kind: str, name: str, content: bytes) -> str:
+    """Return a piece as HTML, and the word that it has arrived."""
     return (
-        f'<script type="application/gzip" {attribute}>{compressed(content)}</script>'
+        f'<script type="application/gzip" data-{kind}="{name}">{compressed(content)}</script>'
         "<script>course.arrived(document.currentScript)</script>\n"
     )
 
 
+def call(kind: str, name: str, content: bytes) -> str:
+    """Return a piece as a line of a script beside the page."""
+    return f'course.take("{kind}", "{name}", "{compressed(content)}");\n'
+
+
+@functools.cache
 def compressed(content: bytes) -> str:
     """Return bytes, made small by gzip, as base64. Numbers hardly repeat, which gzip need not look for."""
     shortest = min(_gzip(content, zlib.Z_DEFAULT_STRATEGY), _gzip(content, zlib.Z_HUFFMAN_ONLY), key=len)
@@ -92,7 +107,7 @@ def _gzip(content, strategy):
     return packer.compress(content) + packer.flush()
 
 
-def group(view: str, models: dict, blocks: Blocks) -> str:
+def group(view: str, models: dict, blocks: Blocks) -> list[Piece]:
     """Return a view's own blocks and, last, what puts its models together; see ``course.js``.
 
     Args:
@@ -100,16 +115,16 @@ def group(view: str, models: dict, blocks: Blocks) -> str:
         models: id to model, as nbformat keeps the state of widgets; those that earlier groups lack.
         blocks: of this page, which takes in new ones.
     """
-    html, parts, shells = "", [], {}
+    pieces, parts, shells = [], [], {}
     for key, model in models.items():
         shells[key] = {**model, "state": dict(model["state"])}
         found = _long_texts(key, shells[key]) + _buffers(key, shells[key], blocks.steps)
         for part, content in found:
             part["block"], made = blocks.add(content)
-            html += made
+            pieces += made
             parts.append(part)
-    described = json.dumps({"view": view, "models": shells, "parts": parts}, separators=(",", ":"))
-    return html + script(described.encode(), f'data-view="{view}"')
+    described = json.dumps({"models": shells, "parts": parts}, separators=(",", ":"))
+    return [*pieces, ("view", view, described.encode())]
 
 
 def _long_texts(key, shell):
@@ -222,12 +237,25 @@ def reachable(view: str, models: dict) -> set[str]:
     return found
 
 
-def widgets(views: list[str], models: dict, steps: int) -> str:
-    """Return the HTML that brings these views to life, one after the other.
+def computes(view: str, models: dict) -> bool:
+    """Say whether a view has a network."""
+    return any("shapes" in models[key]["state"] for key in reachable(view, models))
+
+
+def widgets(views: list[str], beside: list[str], models: dict, steps: int) -> tuple[str, str]:
+    """Return the HTML that brings these views of a page to life, and the script for those in ``beside``."""
+    groups = list(_groups([view for view in views if view not in beside] + beside, models, steps))
+    first = len(views) - len(beside)
+    html = "".join(element(*piece) for pieces in groups[:first] for piece in pieces)
+    return html, "".join(call(*piece) for pieces in groups[first:] for piece in pieces)
+
+
+def _groups(views: list[str], models: dict, steps: int) -> Iterator[list[Piece]]:
+    """What brings views to life, one after the other.
 
     Models that nothing refers to, such as links between two others, come with the last of what they link.
     """
-    html, blocks, known = "", Blocks(steps), set()
+    blocks, known = Blocks(steps), set()
     needed_by = {view: reachable(view, models) for view in views}
     loose = set(models) - set().union(*needed_by.values(), *map(references, models.values()))
     for view in views:
@@ -236,6 +264,5 @@ def widgets(views: list[str], models: dict, steps: int) -> str:
             key for key in loose - known if references(models[key]) and references(models[key]) <= after
         }
         after |= set().union(*(reachable(key, models) for key in joining))
-        html += group(view, {key: models[key] for key in models if key in after - known}, blocks)
+        yield group(view, {key: models[key] for key in models if key in after - known}, blocks)
         known = after
-    return html

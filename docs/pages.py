@@ -1,11 +1,15 @@
-"""Run a notebook and write it as one self-contained HTML page, in which the explorers still work.
+"""Run a notebook and write it as a self-contained HTML page, in which the explorers still work.
 
 ``python docs/pages.py notebooks/1_autoencoder.ipynb build/html`` needs the extra ``html``; ``make html``
 does it for all chapters. A page needs neither a kernel nor the network: it carries the widgets' state and
-the scripts that draw them. A notebook that has been run is taken as it is.
+the scripts that draw them, all in one file, or in two if that one is too heavy. A notebook that has been run
+is taken as it is.
 """
 
 import base64
+import hashlib
+import itertools
+import json
 import re
 import sys
 from pathlib import Path
@@ -45,8 +49,10 @@ def look() -> dict[str, str]:
     return {name: (TEMPLATES / "course" / file).read_text(encoding="utf-8") for name, file in files.items()}
 
 
-def page(notebook: nbformat.NotebookNode, name: str, neighbors: list[course.Chapter], about: dict) -> str:
-    """Return the page of a notebook that has been run.
+def page(
+    notebook: nbformat.NotebookNode, name: str, neighbors: list[course.Chapter], about: dict
+) -> dict[str, str]:
+    """Return the page of a notebook that has been run, see ``with_widgets``.
 
     Args:
         notebook: which this changes.
@@ -70,7 +76,7 @@ def page(notebook: nbformat.NotebookNode, name: str, neighbors: list[course.Chap
     soup = BeautifulSoup(html, "html.parser")
     finish(soup)
     views = with_stills(soup, models)
-    return with_widgets(as_html(soup), views, models)
+    return with_widgets(as_html(soup), name, views, models)
 
 
 def as_html(soup: BeautifulSoup) -> str:
@@ -165,16 +171,39 @@ def _contents(soup):
     return listed
 
 
-def with_widgets(html: str, views: list[str], models: dict) -> str:
-    """Return a page with its widgets, their weights rounded no more than ``MOST_BYTES`` make necessary."""
+def with_widgets(html: str, name: str, views: list[str], models: dict) -> dict[str, str]:
+    """Return a page with its widgets, as file name to text: one file, or two if that one is too heavy.
+
+    Weights are rounded no more than ``MOST_BYTES`` make necessary. Where no rounding is enough, the last
+    views that compute go into a script beside the page, as few as possible.
+    """
     if not views:
-        return html
-    html = html.replace(RUNTIME, light.script(scripts.runtime().encode(), 'id="runtime"'))
-    for steps in light.STEPS:
-        whole = html.replace(WIDGETS, light.widgets(views, models, steps))
-        if len(whole.encode()) <= MOST_BYTES:
+        return {f"{name}.html": html}
+    html = html.replace(RUNTIME, light.element("runtime", "", scripts.runtime().encode()))
+    computing = [view for view in views if light.computes(view, models)]
+    for first, steps in itertools.product(range(len(computing), -1, -1), light.STEPS):
+        beside = computing[first:]
+        files = _files(html, name, beside, *light.widgets(views, beside, models, steps))
+        if len(files[f"{name}.html"].encode()) <= MOST_BYTES:
             break
-    return whole
+    return files
+
+
+def _files(html, name, beside, widgets, script):
+    """A page and, if views lie beside it, their script; the page last, since it is what make looks at."""
+    file = f"{name}-{hashlib.sha256(script.encode()).hexdigest()[:8]}.js"
+    if beside:
+        widgets += f'<script>course.later("{file}", {json.dumps(beside)})</script>\n'
+    page = {f"{name}.html": html.replace(WIDGETS, widgets)}
+    return {file: script} | page if beside else page
+
+
+def write(files: dict[str, str], name: str, folder: Path) -> None:
+    """Write a page's files into ``folder``, and take away the script of an earlier page of this name."""
+    for old in folder.glob(f"{name}-*.js"):
+        old.unlink()
+    for file, text in files.items():
+        (folder / file).write_text(text, encoding="utf-8")
 
 
 def with_stills(soup: BeautifulSoup, models: dict) -> list[str]:
@@ -204,9 +233,7 @@ def main(source: Path, folder: Path) -> None:
         notebook = run.run(notebook, source.parent)
     folder.mkdir(parents=True, exist_ok=True)
     about = share.about(course.chapter(source), notebook, folder)
-    (folder / f"{source.stem}.html").write_text(
-        page(notebook, source.stem, course.chapters(), about), encoding="utf-8"
-    )
+    write(page(notebook, source.stem, course.chapters(), about), source.stem, folder)
 
 
 if __name__ == "__main__":

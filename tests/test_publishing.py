@@ -7,6 +7,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def steps():
@@ -28,6 +29,12 @@ def test_only_pages_that_were_built_and_checked_are_published():
     assert WORKFLOW["jobs"]["pages"]["needs"] == WORKFLOW["jobs"]["release"]["needs"] == "build"
 
 
+def test_all_that_belongs_to_the_pages_is_published_and_attached():
+    artifact = next(step for step in steps() if "upload-pages-artifact" in step.get("uses", ""))
+    assert artifact["with"]["path"] == "build/html"
+    assert "cd build/html && ../../$(BIN)/python -m zipfile -c ../dist/pages.zip *\n" in MAKEFILE
+
+
 def test_nobody_may_write_but_who_has_to():
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert "permissions" not in WORKFLOW["jobs"]["build"]
@@ -42,7 +49,6 @@ def test_changelog_citation_and_package_agree_on_the_version(project):
 
 
 def test_make_knows_all_that_the_workflow_asks_of_it():
-    makefile = (ROOT / "Makefile").read_text()
     for step in steps():
         for target in re.findall(r"\bmake (\w+)", step.get("run", "")):
-            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+            assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target

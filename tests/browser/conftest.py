@@ -53,6 +53,13 @@ explorer.explore_film(film, neighborhoods=True)
 }
 ORDER = [name for name in EXPLORERS if name != "imports"]
 DRAWN = ".explorer-page[data-drawn]"  # an explorer that shows all it has
+COME_NEAR = """(async () => {
+    for (const place of document.querySelectorAll(".live")) {
+        place.scrollIntoView();
+        for (const _ of "two") await new Promise(requestAnimationFrame);
+    }
+    scrollTo(0, 0);
+})()"""  # to every explorer of a page: those that lie beside it wait for that
 
 
 def _free_port():
@@ -281,6 +288,7 @@ def in_page(exported, new_page):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(exported.as_uri())
+    page.evaluate(COME_NEAR)
     page.locator(DRAWN).nth(len(ORDER) - 1).wait_for()
     page.requests = requests
     yield {name: Explored(page, place) for place, name in enumerate(ORDER)}

