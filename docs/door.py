@@ -1,7 +1,6 @@
 """Write the front door of the pages: the four models side by side, alive, and the way to everything else.
 
-``python docs/door.py build/html build/executed`` needs the extra ``html`` and, for a notebook without a
-number, such as the epilogue, the notebook as it has been run; ``make html`` calls it last.
+``python docs/door.py build/html`` needs the extra ``html``; ``make html`` calls it last.
 """
 
 import io
@@ -47,30 +46,24 @@ def explorer() -> nbformat.NotebookNode:
     return run.run(new_notebook(cells=[new_code_cell(EXPLORER)]), course.NOTEBOOKS)
 
 
-def samples(number: int) -> bytes:
-    """Return, as PNG, 32 blind samples of the model that ships with a chapter: black ink on white paper."""
-    ink = plots.tiles(checkpoints.load(number).sample(32, seed=1), columns=8)
+def samples(of: int | str) -> bytes:
+    """Return, as PNG, 32 blind samples of a model that ships: black ink on white paper."""
+    ink = plots.tiles(checkpoints.load(of).sample(32, seed=1), columns=8)
     buffer = io.BytesIO()
     Image.fromarray((255 * (1 - ink)).astype("uint8")).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def card(chapter: course.Chapter, executed: Path) -> dict:
-    """Return what the door shows of a chapter; ``executed`` is the folder of notebooks that have been run."""
-    number = chapter.name.split("_")[0]
-    if number.isdigit():
-        picture, alt = samples(int(number)), f"Samples of the model of chapter {number}"
-    else:
-        file = executed / f"{chapter.name}.ipynb"
-        found = share.picture_of(nbformat.read(file, as_version=4)) if file.exists() else None
-        picture, alt = found or (None, "")
-    source, (width, height) = light.picture(picture) if picture else ("", (0, 0))
+def card(chapter: course.Chapter) -> dict:
+    """Return what the door shows of a chapter, or of the epilogue."""
+    of, _, _ = chapter.name.partition("_")
+    source, (width, height) = light.picture(samples(int(of) if of.isdigit() else of))
     return {
         "chapter": chapter,
         "picture": source,
         "width": width,
         "height": height,
-        "alt": alt,
+        "alt": f"Samples of the model of {chapter.title}",
         "question": share.plain(chapter.question),
         "promises": [re.sub("</?p>", "", markdown2html(promise)) for promise in chapter.promises],
     }
@@ -99,13 +92,13 @@ def door(notebook: nbformat.NotebookNode, cards: list[dict]) -> dict[str, str]:
     return pages.with_widgets(pages.as_html(soup), ABOUT["name"], views, models)
 
 
-def main(folder: Path, executed: Path) -> None:
+def main(folder: Path) -> None:
     """Write the front door and the picture of its links into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     share.write_picture((ROOT / "docs" / "four_chapters.png").read_bytes(), folder / ABOUT["picture"])
-    cards = [card(chapter, executed) for chapter in course.chapters()]
+    cards = [card(chapter) for chapter in course.chapters()]
     pages.write(door(explorer(), cards), ABOUT["name"], folder)
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]))
+    main(Path(sys.argv[1]))

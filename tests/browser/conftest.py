@@ -184,7 +184,7 @@ def site(tmp_path_factory):
         return SITE
     folder = tmp_path_factory.mktemp("site")
     published(ROOT / "notebooks" / "1_autoencoder.ipynb", folder)
-    _make("door.py", folder, folder / "executed")
+    _make("door.py", folder)
     return folder
 
 

@@ -244,12 +244,15 @@ def test_a_page_explores_in_firefox(file, tmp_path):
         firefox.open(file.as_uri())
         firefox.evaluate(COME_NEAR)
         firefox.wait_for(f"!document.querySelector({UNFINISHED!r})")
-        shades = "[...document.querySelectorAll('.explorer-digits')].map(canvas => canvas.toDataURL()).join()"
-        before = firefox.evaluate(shades)
-        press = "document.querySelector('.explorer [role=slider]')"
-        key = "new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true})"
-        firefox.evaluate(f"{press}.dispatchEvent({key}), 0")
-        firefox.wait_for(f"({shades}) !== {json.dumps(before)}")
+        shown = (
+            "[...document.querySelectorAll('.live :is(canvas, img)')].filter(one => one.checkVisibility())"
+        )
+        pixels = f"{shown}.map(one => one.src ?? one.toDataURL()).join()"
+        before = firefox.evaluate(pixels)
+        slider = "document.querySelector('.live [role=slider]')"
+        key = "new KeyboardEvent('keydown', {key: 'End', bubbles: true})"
+        firefox.evaluate(f"{slider}.dispatchEvent({key}), 0")
+        firefox.wait_for(f"({pixels}) !== {json.dumps(before)}")
 
 
 def test_the_pages_program_says_which_packages_it_lacks(tmp_path):
