@@ -30,6 +30,7 @@ images, labels = data.load_mnist("test")
 chapters = {f"chapter {n}": checkpoints.load(n) for n in (1, 2, 3, 4)}
 explorer.explore_chapters(chapters, images[:1000], labels[:1000])
 """
+MOST_BYTES = 2_800_000  # less than of other pages, since the four networks are awaited at the top
 ABOUT = {
     "name": "index",
     "file": "",
@@ -89,7 +90,7 @@ def door(notebook: nbformat.NotebookNode, cards: list[dict]) -> dict[str, str]:
     )
     soup = BeautifulSoup(html, "html.parser")
     views = pages.with_stills(soup, models)
-    return pages.with_widgets(pages.as_html(soup), ABOUT["name"], views, models)
+    return pages.with_widgets(pages.as_html(soup), ABOUT["name"], views, models, MOST_BYTES)
 
 
 def main(folder: Path) -> None:

@@ -171,10 +171,12 @@ def _contents(soup):
     return listed
 
 
-def with_widgets(html: str, name: str, views: list[str], models: dict) -> dict[str, str]:
+def with_widgets(
+    html: str, name: str, views: list[str], models: dict, most: int = MOST_BYTES
+) -> dict[str, str]:
     """Return a page with its widgets, as file name to text: one file, or two if that one is too heavy.
 
-    Weights are rounded no more than ``MOST_BYTES`` make necessary. Where no rounding is enough, the last
+    Weights are rounded no more than ``most`` bytes make necessary. Where no rounding is enough, the last
     views that compute go into a script beside the page, as few as possible.
     """
     if not views:
@@ -184,7 +186,7 @@ def with_widgets(html: str, name: str, views: list[str], models: dict) -> dict[s
     for first, steps in itertools.product(range(len(computing), -1, -1), light.STEPS):
         beside = computing[first:]
         files = _files(html, name, beside, *light.widgets(views, beside, models, steps))
-        if len(files[f"{name}.html"].encode()) <= MOST_BYTES:
+        if len(files[f"{name}.html"].encode()) <= most:
             break
     return files
 

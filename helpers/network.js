@@ -21,7 +21,9 @@ const FLOAT_OF_HALF = Float32Array.from({ length: 65536 }, (_, half) => halfToFl
 /** Numbers in half precision, as explorer.py packs them, to floats. */
 export function unpackHalves({ buffer, byteOffset, byteLength }) {
   const packed = new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength)); // a copy begins at an even byte
-  return Float32Array.from(packed, (half) => FLOAT_OF_HALF[half]);
+  const floats = new Float32Array(packed.length); // a loop takes a fifth of the time of Float32Array.from
+  for (let i = 0; i < floats.length; i++) floats[i] = FLOAT_OF_HALF[packed[i]];
+  return floats;
 }
 
 /** What zlib has deflated. */
@@ -37,8 +39,9 @@ export async function inflate(compressed) {
 export async function inflateWeights({ shapes, weights, steps }) {
   const bytes = await inflate(weights);
   if (!steps.length) {
-    const count = bytes.length / 2;
-    return Float32Array.from({ length: count }, (_, i) => FLOAT_OF_HALF[bytes[i] | (bytes[count + i] << 8)]);
+    const halves = new Float32Array(bytes.length / 2);
+    for (let i = 0; i < halves.length; i++) halves[i] = FLOAT_OF_HALF[bytes[i] | (bytes[halves.length + i] << 8)];
+    return halves;
   }
   const floats = Float32Array.from(new Int8Array(bytes.buffer));
   let i = 0;

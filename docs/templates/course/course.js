@@ -92,10 +92,10 @@ const course = (() => {
   /** Halves as explorers may keep them: all low bytes, then all high ones, in deflate's form. */
   function planesOf(halves) {
     const planes = new Uint8Array(2 * halves.length);
-    halves.forEach((half, i) => {
-      planes[i] = half & 255;
-      planes[halves.length + i] = half >> 8;
-    });
+    for (let i = 0; i < halves.length; i++) {
+      planes[i] = halves[i] & 255;
+      planes[halves.length + i] = halves[i] >> 8;
+    }
     return deflated(planes);
   }
 
