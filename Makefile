@@ -28,8 +28,8 @@ lab: $(READY)
 test: homework
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 --ignore=tests/browser \
-		--ignore=tests/hub --ignore=tests/grading/test_class.py tests notebooks
+	$(BIN)/pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --cov=helpers --cov-fail-under=95 \
+		--ignore=tests/browser --ignore=tests/hub --ignore=tests/grading/test_class.py tests notebooks
 
 homework: $(READY)
 	@$(BIN)/python -c "import nbgrader" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[homework]"
