@@ -64,7 +64,7 @@ def card(chapter: course.Chapter) -> dict:
         "picture": source,
         "width": width,
         "height": height,
-        "alt": f"Samples of the model of {chapter.title}",
+        "alt": f"Samples of a model: {chapter.short_title}",
         "question": share.plain(chapter.question),
         "promises": [re.sub("</?p>", "", markdown2html(promise)) for promise in chapter.promises],
     }

@@ -176,8 +176,8 @@ def with_widgets(
 ) -> dict[str, str]:
     """Return a page with its widgets, as file name to text: one file, or two if that one is too heavy.
 
-    Weights are rounded no more than ``most`` bytes make necessary. Where no rounding is enough, the last
-    views that compute go into a script beside the page, as few as possible.
+    Weights are rounded no more than ``most`` bytes for each file make necessary. Where no rounding is enough,
+    the last views that compute go into a script beside the page, as few as possible.
     """
     if not views:
         return {f"{name}.html": html}
@@ -186,9 +186,10 @@ def with_widgets(
     for first, steps in itertools.product(range(len(computing), -1, -1), light.STEPS):
         beside = computing[first:]
         files = _files(html, name, beside, *light.widgets(views, beside, models, steps))
-        if len(files[f"{name}.html"].encode()) <= most:
-            break
-    return files
+        if all(len(text.encode()) <= most for text in files.values()):
+            return files
+    sizes = ", ".join(f"{file}: {len(text.encode()) / 1e6:.1f} MB" for file, text in files.items())
+    sys.exit(f"However it is rounded and split, a page is too heavy, for {most / 1e6:.1f} MB each: {sizes}")
 
 
 def _files(html, name, beside, widgets, script):
@@ -216,7 +217,7 @@ def with_stills(soup: BeautifulSoup, models: dict) -> list[str]:
             place.append(BeautifulSoup(still, "html.parser"))
         for picture in place.select("img"):
             _lighten(picture)
-    return [place["data-view"] for place in places]
+    return list(dict.fromkeys(place["data-view"] for place in places))
 
 
 def _stills(view, models):

@@ -20,7 +20,15 @@ from tqdm.auto import tqdm
 from experiments.files import write_atomically
 from helpers import data, losses, metrics, training
 from helpers.models import PIXELS, Autoencoder, hidden_layers
-from helpers.settings import BATCH_SIZE, EPOCHS, LATENT_DIM, PEAK_LR, WIDTH
+from helpers.settings import (
+    BATCH_SIZE,
+    DECODER_DEPTH,
+    ENCODER_DEPTH,
+    EPOCHS,
+    LATENT_DIM,
+    PEAK_LR,
+    WIDTH,
+)
 
 PATH = Path(__file__).parent.parent / "build" / "settings_of_chapter_4.csv"
 SCORES = ["Fréchet distance", "recognizable", "coverage"]
@@ -32,8 +40,8 @@ class Settings(NamedTuple):
 
     latent_dim: int = LATENT_DIM
     width: int = WIDTH
-    encoder_depth: int = 2
-    decoder_depth: int = 5
+    encoder_depth: int = ENCODER_DEPTH
+    decoder_depth: int = DECODER_DEPTH
     epochs: int = EPOCHS
     batch_size: int = BATCH_SIZE
     peak_lr: float = PEAK_LR
@@ -73,8 +81,10 @@ def trained(settings: Settings, seed: int) -> tuple[Autoencoder, float]:
     images, _ = data.load_mnist("train")
     torch.manual_seed(seed)
     model = Autoencoder(settings.latent_dim, settings.width)
-    model.encoder.hidden = hidden_layers(PIXELS, settings.width, settings.encoder_depth)
-    model.decoder.hidden = hidden_layers(settings.latent_dim, settings.width, settings.decoder_depth)
+    if settings.encoder_depth != ENCODER_DEPTH:
+        model.encoder.hidden = hidden_layers(PIXELS, settings.width, settings.encoder_depth)
+    if settings.decoder_depth != DECODER_DEPTH:
+        model.decoder.hidden = hidden_layers(settings.latent_dim, settings.width, settings.decoder_depth)
     if not settings.average_digit:
         torch.nn.init.zeros_(model.decoder.pixels.bias)
     begun = time.process_time()

@@ -19,6 +19,8 @@ function unpackCodes({ codes, labels, sizes, ...rest }) {
 
 // --------------------------------------------------------------------------------- one point, one digit
 
+const hundredths = (value) => (Math.round(100 * value) / 100 + 0).toFixed(2); // and no -0.00
+
 const WALK = { seconds: 4, steps: 8 }; // steps: for those who asked for less motion
 
 /** The point at which sliders stand. */
@@ -49,7 +51,7 @@ function renderPoint({ controls, decoders: [decode], encoders: [encode], pad, co
     say(() => {
       const text = inWords(guess(at));
       digit.setAttribute("aria-label", `Decoded digit: ${text}`);
-      return map ? `${text}, at ${at.map((value) => value.toFixed(2)).join(" and ")}` : text;
+      return map ? `${text}, at ${at.map(hundredths).join(" and ")}` : text;
     });
   }
   function showDrawing(pixels) {
@@ -305,8 +307,8 @@ function saveOnceStill(controls, signal) {
 }
 
 /**
- * Make the ipywidgets controls around an explorer usable by keyboard and by name: JupyterLab's command
- * mode would take their arrow keys, and ipywidgets gives its slider handles no name.
+ * Make the ipywidgets controls around an explorer usable by keyboard and by ear: JupyterLab's command mode
+ * would take their arrow keys, and ipywidgets gives its slider handles no name, and says a place for a choice.
  */
 function adoptControls(el, signal) {
   const box = el.closest(".explorer, .explorer-stepped");
@@ -318,6 +320,10 @@ function adoptControls(el, signal) {
       const label = control.closest(".jupyter-widgets")?.querySelector(".widget-label");
       if (control.isContentEditable) control.setAttribute("role", "textbox");
       if (label && control.getAttribute("role")) control.setAttribute("aria-label", label.textContent);
+    }
+    for (const handle of box.querySelectorAll("[role=slider]")) {
+      const readout = handle.closest(".jupyter-widgets")?.querySelector(".widget-readout");
+      if (readout) handle.setAttribute("aria-valuetext", readout.textContent);
     }
   };
   const observer = new MutationObserver(adopt);

@@ -201,8 +201,7 @@ def explore_film(film: Film, neighborhoods: bool = False) -> widgets.Widget:
     content |= {"labels": _bytes(film.labels), "codes": zlib.compress(_halves(codes))}
     if neighborhoods:
         content["sizes"] = zlib.compress(_halves(torch.stack(film.sizes)))
-    moment = front_ends.sliders({"moment": (0.0, len(film.epochs) - 1.0)})
-    moment[0].readout_format = ".1f"
+    moment = front_ends.sliders({"moment": (0.0, len(film.epochs) - 1.0)}, readout_format=".1f")
     sliders = front_ends.sliders({f"number {i + 1}": ends for i, ends in enumerate(edges)})
     picture = plots.latent_map(film.codes[-1], film.labels, title="At the end of the training")
     return _explorer([], content, [*moment, *sliders], picture)

@@ -220,31 +220,40 @@ class Whole(widgets.Box):
         super().close()
 
 
-class Stepped(Whole):
-    """A slider, what it selects below it, and a page that gives the slider a name and its keys."""
+class Paged(Whole):
+    """A page, and what stands around it."""
 
-    def __init__(self, slider, children):
-        super().__init__([Page(), slider, Selected(slider, children)], layout={"flex_flow": "column"})
-        self.add_class("explorer-stepped")
-
-
-class Explorer(Whole):
-    """A page, its controls, and the picture that stays where a front end cannot run the page."""
-
-    def __init__(self, page, controls, picture):
+    def __init__(self, page, around, **traits):
         self.page = page
-        static = LargeHTML(f"<p>{CANNOT_RUN_IT}</p>{picture}").add_class("explorer-static")
-        live = widgets.VBox(controls, layout={"display": "none"}).add_class("explorer-controls")
-        layout = {"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 24px"}
-        super().__init__([page, static, live], layout=layout)
-        self.add_class("explorer")
+        super().__init__([page, *around], **traits)
 
     def _repr_mimebundle_(self, **kwargs):
         _, metadata = self.page._repr_mimebundle_(**kwargs)  # how anywidget makes itself known to Colab
         return super()._repr_mimebundle_(**kwargs), metadata
 
 
-def sliders(ends: dict[str, tuple[float, float]], start: float = 0.0) -> list[Slider]:
+class Stepped(Paged):
+    """A slider, what it selects below it, and a page that gives the slider a name, a voice and its keys."""
+
+    def __init__(self, slider, children):
+        super().__init__(Page(), [slider, Selected(slider, children)], layout={"flex_flow": "column"})
+        self.add_class("explorer-stepped")
+
+
+class Explorer(Paged):
+    """A page, its controls, and the picture that stays where a front end cannot run the page."""
+
+    def __init__(self, page, controls, picture):
+        static = LargeHTML(f"<p>{CANNOT_RUN_IT}</p>{picture}").add_class("explorer-static")
+        live = widgets.VBox(controls, layout={"display": "none"}).add_class("explorer-controls")
+        layout = {"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 24px"}
+        super().__init__(page, [static, live], layout=layout)
+        self.add_class("explorer")
+
+
+def sliders(
+    ends: dict[str, tuple[float, float]], start: float = 0.0, readout_format: str = ".2f"
+) -> list[Slider]:
     """Return a slider for each name, from one end to the other or a little beyond.
 
     Steps are round, so that each slider can stand at 0. All share one layout and one style, since each of
@@ -253,7 +262,7 @@ def sliders(ends: dict[str, tuple[float, float]], start: float = 0.0) -> list[Sl
     look = {
         "layout": widgets.Layout(width="430px", max_width="100%"),
         "style": widgets.SliderStyle(description_width="8em"),
-        "readout_format": ".2f",
+        "readout_format": readout_format,
     }
     made = []
     for name, (low, high) in ends.items():

@@ -188,8 +188,12 @@ def distance_from_normal(points: Tensor) -> float:
         points: (N, latent_dim), at least two.
     """
     points, _ = _clouds(points, points)
-    widths = torch.linalg.eigvalsh(torch.atleast_2d(points.T.cov())).clamp(min=0).sqrt()
-    return (points.mean(dim=0).square().sum() + (widths - 1).square().sum()).item()
+    return (points.mean(dim=0).square().sum() + (_spreads(points) - 1).square().sum()).item()
+
+
+def _spreads(points):
+    """The standard deviations of a cloud along its own axes, from the smallest to the largest."""
+    return torch.linalg.eigvalsh(torch.atleast_2d(points.T.cov())).clamp(min=0).sqrt()
 
 
 @torch.no_grad()
@@ -351,13 +355,15 @@ def shape(codes: Tensor) -> dict[str, float]:
     """Where the middle of a cloud lies, as its distance from the origin, and how far the cloud spreads.
 
     Args:
-        codes: (N, latent_dim).
+        codes: (N, latent_dim), at least two.
 
     Returns:
-        The middle, and the standard deviations along the directions in which they are largest and smallest.
+        By name: the middle, and the standard deviations where they are largest and smallest, in hundredths.
     """
-    spreads = torch.linalg.eigvalsh(codes.double().T.cov()).clamp(min=0).sqrt()
-    found = {"middle": codes.mean(dim=0).norm(), "longest": spreads[-1], "shortest": spreads[0]}
+    codes, _ = _clouds(codes, codes)
+    least, most = _spreads(codes)[[0, -1]]
+    middle = codes.mean(dim=0).norm()
+    found = {"from the origin to the middle": middle, "largest spread": most, "smallest spread": least}
     return {name: round(value.item(), 2) for name, value in found.items()}
 
 

@@ -12,6 +12,8 @@ MAP_WIDTH = 192  # the same for maps, whose weights travel with each page
 ENCODER_DEPTH, DECODER_DEPTH = 2, 5  # hidden layers; a deep decoder samples better, a deep encoder does not
 
 EPOCHS = 5  # some forty seconds on two cores
+MAP_EPOCHS = 3  # of maps whose training is filmed: clusters have parted by then
+SMALL_WIDTH, SMALL_EPOCHS = 256, 2  # of models that are only compared with each other
 BATCH_SIZE = 256  # half of it samples no better and takes longer
 PEAK_LR = 4e-3  # the highest learning rate of the one-cycle schedule; high, since five epochs are few
 MAP_PEAK_LR = 2e-3  # the same with two numbers, where chapter 4 sometimes diverges at 4e-3

@@ -15,13 +15,21 @@ from tqdm.auto import tqdm
 from helpers import give_memory_back
 from helpers.films import Film
 from helpers.models import AT_A_TIME, Autoencoder, as_batch, whole_number
-from helpers.settings import BATCH_SIZE, EPOCHS, MAP_DIM, MAP_PEAK_LR, MAP_WIDTH, PEAK_LR
+from helpers.settings import (
+    BATCH_SIZE,
+    EPOCHS,
+    MAP_DIM,
+    MAP_EPOCHS,
+    MAP_PEAK_LR,
+    MAP_WIDTH,
+    PEAK_LR,
+    SMALL_EPOCHS,
+    SMALL_WIDTH,
+)
 
 Terms = dict[str, Tensor]
 History = list[dict[str, float]]
 REPORTS_PER_EPOCH = 10
-SMALL_WIDTH, SMALL_EPOCHS = 256, 2  # of models that are only compared with each other
-MAP_EPOCHS = 3  # of maps whose training is filmed
 
 
 def fit(

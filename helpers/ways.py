@@ -36,7 +36,8 @@ def explore(model: LatentDiffusion, images: Tensor, seed: int = 0) -> widgets.Wi
     used = metrics.usage(model, images).argsort(descending=True)[:2]
     codes = model.encode(images)[:, used]
     pages = [_pages(model, model.follow(starts, steps), used, codes) for steps in STEPS]
-    slider = widgets.SelectionSlider(options=list(map(str, STEPS)), description="steps")
+    options = list(map(str, STEPS))
+    slider = widgets.SelectionSlider(options=options, value=options[-1], description="steps")
     return front_ends.Stepped(slider, pages)
 
 

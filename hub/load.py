@@ -75,7 +75,7 @@ async def study(room: Room, learner: Learner) -> None:
     for place, cell in enumerate(cells):
         await room.pause()
         answer = await learner.run(cell)
-        room.seconds["training" if "training.fit(" in cell else "cell"].append(answer.seconds)
+        room.seconds["training" if "training.fit" in cell else "cell"].append(answer.seconds)
         room.by_place[place].append(answer.seconds)
         if answer.status != "ok":
             room.failures.append(f"{learner.name}: cell {place + 1}: {answer.words}")

@@ -278,6 +278,8 @@ def test_colab_is_told_of_the_widget_manager(four, monkeypatch):
     data, metadata = four[0]._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == four[0].model_id
     assert metadata == {"colab": "its manager"}
+    picture = plots.strips({"some": torch.rand(3, 1, 28, 28)})
+    assert explorer.choose({"some": picture}, "amount")._repr_mimebundle_()[1] == metadata
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e6])

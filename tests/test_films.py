@@ -8,6 +8,7 @@ import torch
 
 from helpers import explorer, films, losses, training
 from helpers.models import Autoencoder
+from helpers.settings import MAP_EPOCHS
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_map_is_a_small_model_whose_training_was_filmed(digits):
     film = films.Film(digits[0][:50], digits[1][:50], moments=5)
     model = training.fit_map(losses.BY_CHAPTER[2], digits[0], film, weight_decay=0.3)
     assert model.latent_dim == 2
-    assert film.epochs[-1] == training.MAP_EPOCHS
+    assert film.epochs[-1] == MAP_EPOCHS
     assert torch.equal(film.codes[-1], model.encode(digits[0][:50]))
 
 

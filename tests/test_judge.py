@@ -20,6 +20,13 @@ def test_reads_digits_that_it_has_never_seen(test_set):
     assert judge.accuracy(*test_set) >= 0.994
 
 
+def test_is_sure_that_random_pixels_are_an_8():
+    """Which chapter 1 confesses."""
+    torch.manual_seed(0)
+    sure = judge.judge(torch.rand(100, 28, 28)).probabilities[:, 8]
+    assert sure.min() > 0.9
+
+
 def test_ships_in_less_than_a_megabyte():
     assert judge.PATH.stat().st_size < 1e6
 

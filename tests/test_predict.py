@@ -53,11 +53,11 @@ def test_pictures_are_shuffled_and_the_outcome_tells_which_was_which():
     assert predict.reveal(guess, "0.2").words == f"Outcome: {letter}, 0.2"
 
 
-def test_a_picture_is_chosen_by_its_name():
-    guess = predict.picture("Which?", {"A": torch.rand(4, 28, 28), "B": torch.rand(4, 28, 28)})
+def test_a_picture_is_chosen_by_its_letter():
+    guess = predict.picture("Which?", {"one": torch.rand(4, 28, 28), "two": torch.rand(4, 28, 28)})
     assert 'alt="Galleries of digits, side by side: A; B"' in guess.children[1].value
     guess.control.value = "B"
-    assert replies(predict.reveal(guess, "B")) == ["You said B: it came true."]
+    assert replies(predict.reveal(guess, guess.answers["B"])) == ["You said B: it came true."]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ DRAWN = ".explorer-page[data-drawn]"  # an explorer that shows all it has
 COME_NEAR = """(async () => {
     for (const place of document.querySelectorAll(".live")) {
         place.scrollIntoView();
-        for (const _ of "two") await new Promise(requestAnimationFrame);
+        await new Promise(requestAnimationFrame);
+        await new Promise(requestAnimationFrame);
     }
     scrollTo(0, 0);
 })()"""  # to every explorer of a page: those that lie beside it wait for that

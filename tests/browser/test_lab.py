@@ -30,7 +30,9 @@ def test_run_all_then_explore_by_keyboard(lab, page, notebook):
     run_all(page)
     wait_until_run(lab, page, notebook)
 
-    for place in range(page.locator(".explorer").count()):
+    explorers = page.locator(".explorer").count()
+    assert explorers >= 3 or notebook.startswith("epilogue")
+    for place in range(explorers):
         explored = Explored(page, place)
         explored.box.scroll_into_view_if_needed()
         before = explored.pixels()
@@ -38,4 +40,3 @@ def test_run_all_then_explore_by_keyboard(lab, page, notebook):
         explored.press("ArrowRight", 20)
         page.wait_for_timeout(200)
         assert explored.pixels() != before
-    assert place >= 2

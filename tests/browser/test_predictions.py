@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import published, run_all
+from conftest import DRAWN, published, run_all
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CELLS = [
@@ -12,8 +12,8 @@ CELLS = [
     "predict.reveal(choice, 'sorted')",
     "number = predict.number('What share?', 0, 100, 10, '%')",
     "predict.reveal(number, 44.2)",
-    "picture = predict.picture('Which is the first?', {'A': images[8:16], 'B': images[:8]})",
-    "predict.reveal(picture, 'B')",
+    "picture = predict.picture('Which is the first?', {'second': images[8:16], 'first': images[:8]})",
+    "predict.reveal(picture, 'first')",
     "predict.summary()",
     "from helpers import explorer, plots\n"
     "explorer.choose({name: plots.strips({name: images[:3]}) for name in ('few', 'many')}, 'amount')",
@@ -39,6 +39,7 @@ def asked(request, notebook, tmp_path, page, new_page):
         nbformat.write(notebook, tmp_path / "predictions.ipynb")
         page.goto(published(tmp_path / "predictions.ipynb", tmp_path).as_uri())
     page.locator(".prediction").nth(6).wait_for(timeout=120_000)
+    page.locator(f".explorer-stepped {DRAWN}").wait_for()
     return page
 
 
@@ -75,6 +76,7 @@ def test_a_slider_through_pictures_has_a_name_and_keeps_its_keys(asked):
     stepped.get_by_role("slider", name="amount").focus()
     asked.keyboard.press("ArrowRight")
     stepped.get_by_role("img", name="many").wait_for()
+    assert stepped.get_by_role("slider").get_attribute("aria-valuetext") == "many"
     assert stepped.get_by_role("img", name="few").count() == 0
 
 

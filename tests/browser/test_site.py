@@ -170,6 +170,7 @@ def test_the_door_draws_anew_at_a_press_for_all_four_models(new_page, site):
     page = opened(new_page, site / "index.html")
     explored = Explored(page, 0)
     assert explored.digits.count() == 4
+    assert "course.later(" not in page.content()
     before = [explored.pixels(row) for row in range(4)]
     explored.button("New random numbers").click()
     page.wait_for_timeout(500)

@@ -74,12 +74,12 @@ const course = (() => {
   function weightsOf(packed, shapes) {
     const weights = new Uint16Array(shapes.reduce((sum, [outputs, inputs]) => sum + outputs * (inputs + 1), 0));
     let from = 0;
-    const take = (bytes) => packed.slice(from, (from += bytes)); // a copy begins at an even byte
+    const cut = (bytes) => packed.slice(from, (from += bytes)); // a copy begins at an even byte
     let to = 0;
     for (const [outputs, inputs] of shapes) {
-      const palette = new Uint16Array(take(512));
-      paint(weights.subarray(to, (to += outputs * inputs)), new Uint8Array(take(outputs * inputs)), palette);
-      weights.set(new Uint16Array(take(2 * outputs)), to);
+      const palette = new Uint16Array(cut(512));
+      paint(weights.subarray(to, (to += outputs * inputs)), new Uint8Array(cut(outputs * inputs)), palette);
+      weights.set(new Uint16Array(cut(2 * outputs)), to);
       to += outputs;
     }
     return weights;
