@@ -179,6 +179,7 @@ def nested(depth):
         (nested(9), "archive in more than 3 archives"),
         (zipped(**{f"{n}.txt": "" for n in range(5001)}), "more than 5,000 files"),
     ],
+    ids=["no zip", "empty", "damaged", "cut off", "a link", "nested", "many files"],
 )
 def test_a_broken_archive_stops_nobody(tmp_path, content, problem):
     (tmp_path / "class.zip").write_bytes(zipped(**{"ada/x.ipynb": "a", "bob/mine.zip": content}))
