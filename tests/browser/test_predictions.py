@@ -39,7 +39,7 @@ def asked(request, notebook, tmp_path, page, new_page):
         nbformat.write(notebook, tmp_path / "predictions.ipynb")
         page.goto(published(tmp_path / "predictions.ipynb", tmp_path).as_uri())
     page.locator(".prediction").nth(6).wait_for(timeout=120_000)
-    page.locator(f".explorer-stepped {DRAWN}").wait_for()
+    page.locator(f".explorer-stepped {DRAWN}").wait_for(state="attached")
     return page
 
 
