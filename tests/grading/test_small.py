@@ -447,8 +447,8 @@ def graded(small):
             student, edit(notebook) or notebook, "my homework.ipynb" if student == "renamed" else None
         )
     with (small.course.root / "nbgrader_config.py").open("a") as settings:
-        settings.write("\nc.Execute.timeout = 15\n")
-        settings.write("c.LimitedKernelManager.cpu_seconds = 30\nc.LimitedKernelManager.memory_gb = 2\n")
+        settings.write("\nc.Execute.timeout = 25\n")
+        settings.write("c.LimitedKernelManager.cpu_seconds = 45\nc.LimitedKernelManager.memory_gb = 2\n")
     small.collect()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SECRET_OF_THE_INSTRUCTOR", "x")
