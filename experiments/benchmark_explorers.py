@@ -166,7 +166,7 @@ def stroke_to_copy(page, place):
 def in_jupyterlab(page, server):
     page.goto(server.lab("explorers.ipynb"))
     conftest.run_all(page)
-    page.locator(".explorer-page[data-drawn]").nth(2).wait_for(timeout=120_000)
+    page.locator(conftest.DRAWN).nth(2).wait_for(timeout=120_000)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     ways = {"ours": 1, "ours, four chapters": 2, "matplotlib": 4, "ipywidgets.Image": 5}
     times = {way: key_to_picture(page, place) for way, place in ways.items()}

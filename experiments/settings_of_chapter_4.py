@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 import torch
 from torch.optim import lr_scheduler, swa_utils
 from tqdm.auto import tqdm
 
-from experiments.files import write_atomically
+from experiments.files import so_far, write_atomically
 from helpers import data, losses, metrics, training
 from helpers.models import PIXELS, Autoencoder, hidden_layers
 from helpers.settings import (
@@ -125,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.settings_of_chapter_4", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each (%(default)s)")
     seeds = parser.parse_args(arguments).seeds
-    table = pd.read_csv(PATH) if PATH.exists() else pd.DataFrame(columns=COLUMNS)
+    table = so_far(PATH, COLUMNS)
     done = set(table[["change", "seed"]].itertuples(index=False, name=None))
     runs = [(change, seed) for seed in range(seeds) for change in CHANGES if (change, seed) not in done]
     for change, seed in (progress := tqdm(runs, unit="training")):

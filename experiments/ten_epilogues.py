@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from experiments.files import write_atomically
+from experiments.files import so_far, write_atomically
 from experiments.ship import fit
 from helpers import data, flow, losses, metrics, scoreboard
 from helpers.flow import LatentDiffusion
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=10, help="trainings of each model (%(default)s)")
     seeds = parser.parse_args(arguments).seeds
     path = scoreboard.EPILOGUES
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    table = so_far(path, COLUMNS)
     done = set(table[["model", "seed"]].itertuples(index=False, name=None))
     runs = [(name, seed) for seed in range(seeds) for name in MODELS if (name, seed) not in done]
     for name, seed in tqdm(runs, unit="run"):

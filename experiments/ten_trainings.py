@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from experiments.files import write_atomically
+from experiments.files import so_far, write_atomically
 from helpers import data, losses, metrics, plots, scoreboard, training
 from helpers.models import Autoencoder, SharedSizes
 from helpers.settings import (
@@ -60,7 +60,7 @@ COLUMNS = [*Run._fields, "sampler", "metric", "value"]
 
 def results(path: Path) -> pd.DataFrame:
     """Return what a file holds so far, or an empty table."""
-    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    return so_far(path, COLUMNS)
 
 
 def all_runs(seeds: int, latent_dims: list[int]) -> list[Run]:

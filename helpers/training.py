@@ -132,8 +132,15 @@ def fit_map(loss: Callable, images: Tensor, film: Film, weight_decay: float = 0.
     """
     torch.manual_seed(0)
     model = Autoencoder(MAP_DIM, MAP_WIDTH)
-    settings = {"epochs": MAP_EPOCHS, "peak_lr": MAP_PEAK_LR, "weight_decay": weight_decay}
-    fit(model, loss, images, film=film, **settings)
+    fit(
+        model,
+        loss,
+        images,
+        epochs=MAP_EPOCHS,
+        peak_lr=MAP_PEAK_LR,
+        weight_decay=weight_decay,
+        film=film,
+    )
     return model
 
 

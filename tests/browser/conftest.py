@@ -266,6 +266,13 @@ class Explored:
         for _ in range(times):
             self.page.keyboard.press(key)
 
+    def moves(self):
+        """Whether the last row of digits changes as the first slider goes on."""
+        before = self.pixels()
+        self.sliders().first.focus()
+        self.press("ArrowRight", 20)
+        return self.pixels() != before
+
     def button(self, name):
         return self.box.get_by_role("button", name=name, exact=True)
 

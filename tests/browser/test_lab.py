@@ -35,8 +35,4 @@ def test_run_all_then_explore_by_keyboard(lab, page, notebook):
     for place in range(explorers):
         explored = Explored(page, place)
         explored.box.scroll_into_view_if_needed()
-        before = explored.pixels()
-        explored.sliders().first.focus()
-        explored.press("ArrowRight", 20)
-        page.wait_for_timeout(200)
-        assert explored.pixels() != before
+        assert explored.moves()
