@@ -358,7 +358,7 @@ for attempt in (
     lambda: urllib.request.urlopen("http://example.org", timeout=1),
     lambda: os.environ["SECRET_OF_THE_INSTRUCTOR"],
     lambda: next(one for one in pathlib.Path("/proc").glob("*/environ") if b"SECRET_OF" in one.read_bytes()),
-    lambda: next(db for db in pathlib.Path("/").glob("tmp/**/gradebook.db") if "site-packages" not in db.parts),
+    lambda: next(p for p in pathlib.Path("/").glob("tmp/**/gradebook.db") if "site-packages" not in p.parts),
     lambda: pathlib.Path("/etc/passwd").read_text(),
     lambda: pathlib.Path(THIS_FILE).read_text(),
     lambda: pathlib.Path("/dev/one").write_text("x"),
