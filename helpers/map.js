@@ -59,6 +59,7 @@ function drawCodes(context, { codes, labels, colors }, scale, dot = 2) {
 
 const MOST_ELLIPSES = 300;
 const BACKDROP_SIDE = 16; // digits
+const NAME_RADIUS = 10; // pixels
 
 function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
   for (let i = 0; i < Math.min(MOST_ELLIPSES, labels.length); i++) {
@@ -70,17 +71,33 @@ function drawNeighborhoods(context, { codes, labels, sizes, colors }, scale) {
 
 /** Write each digit at the middle of its codes, for those who cannot tell the colors apart. */
 function drawNames(context, { codes, labels, colors }, scale) {
-  for (const digit of new Set(labels)) {
+  const digits = [...new Set(labels)];
+  const middles = digits.map((digit) => {
     const own = [...labels.keys()].filter((i) => labels[i] === digit);
     const middle = (axis) => own.map((i) => codes[2 * i + axis]).sort((a, b) => a - b)[own.length >> 1];
-    drawName(context, digit, scale.x(middle(0)), scale.y(middle(1)), colors[digit]);
-  }
+    return [scale.x(middle(0)), scale.y(middle(1))];
+  });
+  apart(middles, 2 * NAME_RADIUS + 3).forEach((place, i) => drawName(context, digits[i], ...place, colors[digits[i]]));
+}
+
+/** Places that were closer than a distance, moved away from each other, so that names can be read. */
+export function apart(places, distance) {
+  for (let round = 0; round < 100; round++)
+    places = places.map(([x, y]) => {
+      const pushes = places.map(([otherX, otherY]) => {
+        const length = Math.hypot(x - otherX, y - otherY) || Infinity;
+        const share = Math.max(distance - length, 0) / length / 2;
+        return [(x - otherX) * share, (y - otherY) * share];
+      });
+      return pushes.reduce((sum, push) => [sum[0] + push[0], sum[1] + push[1]], [x, y]);
+    });
+  return places;
 }
 
 function drawName(context, digit, x, y, color) {
   Object.assign(context, { font: "bold 14px sans-serif", textAlign: "center", lineWidth: 2 });
   context.beginPath();
-  context.arc(x, y, 10, 0, 2 * Math.PI);
+  context.arc(x, y, NAME_RADIUS, 0, 2 * Math.PI);
   context.fillStyle = "white";
   context.fill();
   context.strokeStyle = color;

@@ -30,6 +30,7 @@ DASHES = ("-", "--", ":", "-.")
 SCREEN_DPI = 100
 MAP_MARGIN = 0.04  # share of codes on each side that may lie beyond the edge of a map
 FONT_SIZE = 12
+LETTER = 0.08  # inches, the width of a letter of that size
 SCORES_SHOWN = ("Fréchet distance", "recognizable", "coverage")
 SAMPLERS = {
     "blind": {"color": "C0", "marker": "o", "shift": -0.1},
@@ -118,12 +119,16 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
         caption: a title for the whole.
     """
     longest = max(len(images) for images in rows.values())
-    side = 11 / max(longest + 2, 12)
-    figure = Picture(side * (longest + 2), side * len(rows) + 0.6)
+    names, title, gap = 0.2 + LETTER * max(map(len, rows)), 0.4 if caption else 0, 0.1  # inches
+    side = (11 - names) / max(longest, 10)
+    width, height = names + side * longest, title + (side + gap) * len(rows)
+    figure = Picture(width, height)
+    figure.set_layout_engine("none")  # it may cut the names where images keep their aspect
     figure.alt = f"{caption or 'Rows of digits'}: {'; '.join(rows)}"
     figure.suptitle(caption, fontsize=FONT_SIZE)
-    all_axes = figure.subplots(len(rows), squeeze=False)[:, 0]
-    for axes, (name, images) in zip(all_axes, rows.items(), strict=True):
+    for row, (name, images) in enumerate(rows.items(), start=1):
+        bottom = height - title - row * (side + gap)
+        axes = figure.add_axes((names / width, bottom / height, side * longest / width, side / height))
         axes.imshow(tiles(images, longest), **PAPER_AND_INK)
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=FONT_SIZE)
         axes.set(xticks=[], yticks=[])
@@ -179,19 +184,30 @@ def latent_map(
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
     axes.set_title(title, fontsize=FONT_SIZE)
-    for digit in labels.unique().tolist():
-        own = codes[labels == digit]
-        axes.scatter(*own.T.numpy(), s=3, alpha=0.5, color=DIGIT_COLORS[digit], rasterized=True)
-        middle = own.median(dim=0).values.tolist()
-        box = {"boxstyle": "circle", "facecolor": "white", "edgecolor": DIGIT_COLORS[digit], "linewidth": 2}
-        axes.text(*middle, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
     x_edges, y_edges = map_edges(codes)
     axes.set(xlim=x_edges, ylim=y_edges)
+    digits = labels.unique().tolist()
+    middles = torch.stack([codes[labels == digit].median(dim=0).values for digit in digits])
+    for digit, place in zip(digits, apart(middles, 0.06 * (x_edges[1] - x_edges[0])).tolist(), strict=True):
+        axes.scatter(
+            *codes[labels == digit].T.numpy(), s=3, alpha=0.5, color=DIGIT_COLORS[digit], rasterized=True
+        )
+        box = {"boxstyle": "circle", "facecolor": "white", "edgecolor": DIGIT_COLORS[digit], "linewidth": 2}
+        axes.text(*place, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
     if random_points:
         axes.scatter(*normal(random_points, 2, seed=0).T.numpy(), s=25, marker="x", color="black")
     if sizes is not None:
         axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
     return figure
+
+
+def apart(places: Tensor, distance: float) -> Tensor:
+    """Move places (N, 2) that are closer than a distance away from each other, so that names can be read."""
+    for _ in range(100):
+        between = places[:, None] - places
+        lengths = between.norm(dim=2, keepdim=True).clamp(min=1e-9)
+        places = places + (between / lengths * (distance - lengths).clamp(min=0) / 2).sum(dim=1)
+    return places
 
 
 def map_edges(codes: Tensor) -> list[list[float]]:

@@ -142,3 +142,19 @@ def test_the_live_loss_is_one_picture_that_changes(monkeypatch):
     watch(HISTORY[:1])
     watch(HISTORY)
     assert [name for name, _ in calls] == ["display", "update"]
+
+
+@pytest.mark.parametrize("n", [1, 4, 16])
+def test_names_of_strips_lie_within_the_picture(n):
+    figure = plots.strips({"your drawing": rand(n, 28, 28), "nearest to a test digit": rand(n, 28, 28)})
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        name, picture = axes.yaxis.label.get_window_extent(), axes.get_window_extent()
+        assert 0 < name.x0 < name.x1 < picture.x0
+        assert picture.width == pytest.approx(n * picture.height)
+
+
+def test_names_on_a_map_do_not_hide_one_another():
+    places = plots.apart(rand(10, 2), 0.2)
+    assert torch.pdist(places).min() > 0.19
+    assert torch.equal(plots.apart(places := 10 * torch.eye(2), 0.2), places)
