@@ -227,7 +227,7 @@ def same_digit(
     model: Autoencoder,
     images: Tensor,
     labels: Tensor,
-    step: float,
+    step: float | Tensor,
     seed: int = 0,
     relative: bool = True,
 ) -> float:
@@ -240,7 +240,8 @@ def same_digit(
         model: encodes and decodes.
         images: at least two; see ``models.as_batch``.
         labels: their digits, (N,); see ``models.as_labels``.
-        step: the standard deviation of the step, as a share of the codes' own.
+        step: the standard deviation of the step, as a share of the codes' own; or one for each number of
+            each image, (N, latent_dim), such as the sizes of their neighborhoods.
         seed: of the steps.
         relative: False for steps in the units of blind draws, whose standard deviation is 1.
     """

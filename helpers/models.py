@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers import give_memory_back
-from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, FIXED_SIZE, LATENT_DIM, WIDTH
+from helpers.settings import DECODER_DEPTH, ENCODER_DEPTH, LATENT_DIM, WIDTH
 
 IMAGE_SHAPE = (1, 28, 28)
 PIXELS = 28 * 28
@@ -266,25 +266,28 @@ class Autoencoder(nn.Module):
 class SharedSizes(Autoencoder):
     """An autoencoder that learns sizes of neighborhoods without looking at the digit.
 
-    ``path`` tells how large they were on average at every step of training.
+    ``path`` tells how large they were on average at every step of training. A step of Adam moves a weight
+    by the learning rate at most, and a size of the encoder's, the sum of many products, much farther;
+    ``PACE`` lets these few numbers keep up.
 
     Args:
         n_sizes: 1, the same along every latent number, or ``latent_dim``, one along each.
-        start: the sizes before training.
+        start: the sizes before training; a new encoder's are near 1, too.
         latent_dim, width: see ``Autoencoder``.
     """
 
-    def __init__(
-        self, n_sizes: int, start: float = FIXED_SIZE, latent_dim: int = LATENT_DIM, width: int = WIDTH
-    ):
+    PACE = 10
+
+    def __init__(self, n_sizes: int, start: float = 1.0, latent_dim: int = LATENT_DIM, width: int = WIDTH):
         super().__init__(latent_dim, width)
-        self.log_sizes = nn.Parameter(torch.full((n_sizes,), math.log(start), dtype=torch.float32))
+        log_size = math.log(start) / self.PACE
+        self.log_sizes = nn.Parameter(torch.full((n_sizes,), log_size, dtype=torch.float32))
         self.path: list[float] = []
 
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image, and the sizes that all of them share, each (N, latent_dim)."""
         codes, _ = super().neighborhoods(images)
-        sizes = self.log_sizes.exp().expand_as(codes)
+        sizes = (self.PACE * self.log_sizes).exp().expand_as(codes)
         if self.training:
             self.path.append(sizes.mean().item())
         return codes, sizes

@@ -13,7 +13,7 @@ from helpers import metrics, scoreboard
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-NUMERALS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+SHARES = ("recognizable", "coverage")
 BETTER = {"Fréchet distance": "less", "recognizable": "greater", "coverage": "greater"}
 
 
@@ -58,11 +58,8 @@ def row(chapter):
     """A row of the README's table."""
     cells = []
     for sampler in ("blind", "fitted"):
-        distance = measured("Fréchet distance", chapter, sampler)
-        cells.append(f"{distance.median():.1f} ({distance.min():.1f} to {distance.max():.1f})")
-        for metric in ("recognizable", "coverage"):
-            values = measured(metric, chapter, sampler)
-            cells.append(f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})")
+        cells.append(spans(measured("Fréchet distance", chapter, sampler), 1))
+        cells += [spans(measured(metric, chapter, sampler), 2) for metric in SHARES]
     return f"| {chapter} | " + " | ".join(cells) + " |"
 
 
@@ -76,6 +73,11 @@ def two_numbers():
     )
 
 
+def spread(**kind):
+    """How far the codes of chapter 2 spread."""
+    return f"{measured('spread', 2, 'none', **kind).median():.2f}"
+
+
 def springs_on_the_codes_alone():
     """What chapter 2 says of its own training without weight decay."""
 
@@ -83,15 +85,31 @@ def springs_on_the_codes_alone():
         return measured("Fréchet distance", 2, sampler, weight_decay=0.0).median()
 
     return (
-        f"In the median of ten trainings without weight decay, the blind Fréchet distance of chapter 2 is "
-        f"{without('blind'):.1f}, no better than chapter 1's {median('Fréchet distance', 1)}; shrunk by one "
-        f"number it is {without('scaled'):.1f}, as good as with it."
+        f"without springs on the weights, the median is {without('blind'):.1f} blind, no better than chapter "
+        f"1's {median('Fréchet distance', 1)}, and {without('scaled'):.1f} shrunk."
     )
 
 
-def how_many(*kinds):
-    """How many trainings there are of the kind of sizes of which there are fewest."""
-    return min(measured("test loss", 4, "none", sizes=sizes).size for sizes in kinds)
+def epilogues(model, metric="Fréchet distance"):
+    """What ``experiments.ten_epilogues`` measured, in the order of the seeds."""
+    table = pd.read_csv(scoreboard.EPILOGUES).query("metric == @metric and model == @model")
+    return table.sort_values("seed").reset_index()["value"]
+
+
+def row_of_epilogues(model):
+    """A row of the README's second table."""
+    cells = [spans(epilogues(model), 1), *(spans(epilogues(model, metric), 2) for metric in SHARES)]
+    return f"| {model} | " + " | ".join(cells) + " |"
+
+
+def spans(values, digits):
+    """Median, lowest and highest."""
+    median, low, high = (f"{value:.{digits}f}" for value in (values.median(), values.min(), values.max()))
+    return f"{median} ({low} to {high})"
+
+
+def between(values):
+    return f"between {values.min():.1f} and {values.max():.1f}"
 
 
 def quotes():
@@ -101,6 +119,7 @@ def quotes():
     return {
         "README.md": [
             *(row(chapter) for chapter in (1, 2, 3, 4)),
+            *(row_of_epilogues(model) for model in ("epilogue", "chapter 4")),
             f"From one chapter to the next, blind samples get better in their Fréchet distance in "
             f"{how_often('Fréchet distance', *steps)} trainings, in the share of recognizable ones in "
             f"{how_often('recognizable', *steps)}, in coverage in {how_often('coverage', *steps)}.",
@@ -118,8 +137,9 @@ def quotes():
             f"the median from {median('Fréchet distance', 1)} to {median('Fréchet distance', 2)}, and they "
             f"cover {percent('coverage', 2)} of the test digits instead of {percent('coverage', 1)} (more in "
             f"{how_often('coverage', 2)}).",
-            f"in ten trainings the distance came out between {measured('Fréchet distance', 2).min():.1f} and "
-            f"{measured('Fréchet distance', 2).max():.1f}.",
+            f"in ten trainings the distance came out {between(measured('Fréchet distance', 2))}.",
+            f"in the median of ten trainings the codes spread by {spread(weight_decay=0.0)} without them, by "
+            f"{spread()} with them.",
             f"even fitted samples are recognizable at {percent('recognizable', 2, 'fitted')} only, in "
             f"chapter 1 at {percent('recognizable', 1, 'fitted')}.",
             springs_on_the_codes_alone(),
@@ -130,23 +150,25 @@ def quotes():
             f"{percent('coverage', 2)} to {percent('coverage', 3)}.",
             f"their Fréchet distance rose from {median('Fréchet distance', 2, 'fitted')} to "
             f"{median('Fréchet distance', 3, 'fitted')}.",
-            f"the copies themselves cost {nats(3)} nats, after {nats(2)}.",
-            f"(a median of {percent('same digit at 0.5', 3, 'none')} at half the spread, after "
-            f"{percent('same digit at 0.5', 1, 'none')} and {percent('same digit at 0.5', 2, 'none')})",
+            f"in the median of ten trainings the copies themselves cost {nats(3)} nats, after {nats(2)}.",
+            f"in the median {percent('same digit at 0.5', 3, 'none')}, after "
+            f"{percent('same digit at 0.5', 1, 'none')} in chapter 1 and "
+            f"{percent('same digit at 0.5', 2, 'none')} in chapter 2.",
         ],
         "notebooks/4_variational_autoencoder.ipynb": [
             f"The share of recognizable blind samples rose in {how_often('recognizable', 4)} trainings, in "
             f"the median from {percent('recognizable', 3)} to {percent('recognizable', 4)}, and the Fréchet "
             f"distance fell in {how_often('Fréchet distance', 4)}, from {median('Fréchet distance', 3)} to "
             f"{median('Fréchet distance', 4)}.",
-            f"(The first two rows are medians of {NUMERALS[how_many('one for all', 'one for each number')]} "
-            f"trainings, the last of ten.)",
-            f"In ten trainings it came out between {measured('Fréchet distance', 4).min():.1f} and "
-            f"{measured('Fréchet distance', 4).max():.1f}: those that leave five numbers idle (Round 3) are "
-            f"the worse ones.",
+            f"In ten trainings it came out {between(measured('Fréchet distance', 4))}: those that leave five "
+            f"numbers idle (Round 3) are the worse ones.",
             f"On real digits chapters 1 to 3 copy at {nats(1)} to {nats(3)} nats; chapter 4 at {nats(4)},",
         ],
-        "notebooks/epilogue_latent_diffusion.ipynb": [],
+        "notebooks/epilogue_latent_diffusion.ipynb": [
+            f"In ten trainings its Fréchet distance came out {between(epilogues('epilogue'))}; that of "
+            f"chapter 4, trained for as long, {between(epilogues('chapter 4'))}.",
+            f"of fewer than of chapter 4's after as little training, {percent('recognizable', 4)}.",
+        ],
     }
 
 
@@ -163,6 +185,13 @@ def test_every_quote_is_what_was_measured(page, quoted):
     words = " ".join(text.split())
     for quote in quoted[page]:
         assert quote in words, quote
+
+
+def test_the_epilogue_is_better_than_chapter_4_in_ten_of_ten_seeds():
+    assert len(epilogues("epilogue")) == len(epilogues("chapter 4")) == 10
+    assert all(epilogues("epilogue") < epilogues("chapter 4"))
+    for metric in SHARES:
+        assert all(epilogues("epilogue", metric) > epilogues("chapter 4", metric))
 
 
 def test_no_text_quotes_a_chapter_that_got_worse_as_better():
@@ -186,13 +215,17 @@ def test_what_chapter_4_says_of_idle_numbers_and_of_measuring():
         assert blind.median() < measured("Fréchet distance", chapter, "fitted").min()
 
 
-def test_each_half_step_of_chapter_4_earns_something_in_every_training():
+def test_each_half_step_of_chapter_4_makes_better_samples_and_a_larger_loss():
     """One size for all digits, one for each number, each digit's own; the price finds a scale."""
     steps = ("one for all", "one for each number", scoreboard.OF_THE_CHAPTER)
-    for metric, gap in (("recognizable", 0.1), ("Fréchet distance", -0.4)):
-        shared, numbers, own = (measured(metric, 4, sizes=sizes) for sizes in steps)
-        assert all((numbers - shared) * gap > 0), metric  # of the seeds that all of them have
-        assert abs(own.median() - numbers.median()) > abs(numbers.median() - shared.median()), metric
+    shared, numbers, own = (measured("recognizable", 4, sizes=sizes) for sizes in steps)
+    assert len(shared) == len(numbers) == len(own) == 10
+    assert all(shared < numbers)
+    assert all(numbers < own)
+    distances = [measured("Fréchet distance", 4, sizes=sizes).median() for sizes in steps]
+    assert distances == sorted(distances, reverse=True)
+    losses = [measured("test loss", 4, "none", sizes=sizes).median() for sizes in steps]
+    assert losses == sorted(losses)
     assert measured("size of 0", 4, "none", sizes="one for all").between(0.15, 0.25).all()
 
 
@@ -214,6 +247,8 @@ def test_what_the_chapters_say_of_clouds_and_steps():
     shares = [measured("same digit at 0.5", chapter, "none") for chapter in (1, 2, 3, 4)]
     assert max(shares[2]) - min(shares[0]) < 0.05
     assert all(shares[3] < shares[0])
+    costs = [measured("cost of noise of 0.2 spreads", chapter, "none") for chapter in (2, 3)]
+    assert (costs[1] / costs[0]).between(0.5, 0.7).all()
     place = [measured("distance from N(0, I)", chapter, "none", dim) for dim in (12, 2) for chapter in (3, 4)]
     assert all(place[1] < place[0])
     assert all(place[3] < place[2])
