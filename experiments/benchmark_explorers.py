@@ -156,7 +156,7 @@ def stroke_to_copy(page, place):
     page.mouse.down()
     area.evaluate(STROKE)
     for move in range(50):
-        page.mouse.move(box["x"] + 60 + 3 * move, box["y"] + 60 + 3 * (move % 20))
+        page.mouse.move(box["x"] + 63 + 3 * move, box["y"] + 60 + 3 * (move % 20))
         page.wait_for_function("count => window.times.length > count", arg=move, timeout=10_000)
         page.wait_for_timeout(40 + 7 * move % 17)
     page.mouse.up()
