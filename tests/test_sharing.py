@@ -12,15 +12,18 @@ from experiments.benchmark_sharing import slowest
 
 def settings(code="", **environment):
     """What a new process finds set once it has imported a helper."""
-    told = "import os, torch; print(os.environ['OMP_WAIT_POLICY'], torch.get_num_threads())"
+    told = """
+import os, torch
+print(os.environ["OMP_WAIT_POLICY"], torch.get_num_threads(), os.environ.get("GOMP_SPINCOUNT"))
+"""
     command = [sys.executable, "-c", f"{code}\nfrom helpers import models\n{told}"]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     done = subprocess.run(command, env=clean | environment, capture_output=True, text=True)
     return done.stdout.split() or done.stderr
 
 
 def test_threads_wait_politely_and_are_as_many_as_cores_may_be_used():
-    assert settings() == ["PASSIVE", str(loky.cpu_count())]
+    assert settings() == ["PASSIVE", str(loky.cpu_count()), "1000"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
@@ -35,7 +38,8 @@ def test_a_quota_of_one_core_means_one_thread_also_after_torch():
 
 
 def test_a_reader_s_own_settings_win():
-    assert settings(OMP_WAIT_POLICY="ACTIVE", OMP_NUM_THREADS="1") == ["ACTIVE", "1"]
+    assert settings(OMP_WAIT_POLICY="ACTIVE", OMP_NUM_THREADS="1") == ["ACTIVE", "1", "None"]
+    assert settings(GOMP_SPINCOUNT="0")[2] == "0"
 
 
 def test_three_learners_at_once_need_about_three_times_as_long_as_one():
