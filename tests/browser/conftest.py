@@ -143,7 +143,7 @@ def running(folder, application, *options, environment):
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)  # it stops its kernels first, which takes long where others work
 
 
 JUPYTER_OPTIONS = ("--allow-root", "--ServerApp.token=", "--ServerApp.port_retries=0")
