@@ -81,7 +81,7 @@ function drawNames(context, { codes, labels, colors }, scale) {
 }
 
 /** Places that were closer than a distance, moved away from each other, so that names can be read. */
-export function apart(places, distance) {
+function apart(places, distance) {
   for (let round = 0; round < 100; round++)
     places = places.map(([x, y]) => {
       const pushes = places.map(([otherX, otherY]) => {

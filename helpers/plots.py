@@ -186,12 +186,11 @@ def latent_map(
     axes.set_title(title, fontsize=FONT_SIZE)
     x_edges, y_edges = map_edges(codes)
     axes.set(xlim=x_edges, ylim=y_edges)
-    digits = labels.unique().tolist()
-    middles = torch.stack([codes[labels == digit].median(dim=0).values for digit in digits])
-    for digit, place in zip(digits, apart(middles, 0.06 * (x_edges[1] - x_edges[0])).tolist(), strict=True):
-        axes.scatter(
-            *codes[labels == digit].T.numpy(), s=3, alpha=0.5, color=DIGIT_COLORS[digit], rasterized=True
-        )
+    by_digit = {digit: codes[labels == digit] for digit in labels.unique().tolist()}
+    middles = torch.stack([own.median(dim=0).values for own in by_digit.values()])
+    places = apart(middles, 0.06 * (x_edges[1] - x_edges[0])).tolist()
+    for (digit, own), place in zip(by_digit.items(), places, strict=True):
+        axes.scatter(*own.T.numpy(), s=3, alpha=0.5, color=DIGIT_COLORS[digit], rasterized=True)
         box = {"boxstyle": "circle", "facecolor": "white", "edgecolor": DIGIT_COLORS[digit], "linewidth": 2}
         axes.text(*place, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
     if random_points:
