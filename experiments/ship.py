@@ -4,7 +4,8 @@ It takes half an hour on two cores. Each file is replaced only once its model is
 
 The sampling models of chapters 1 to 3 are trained as long as those that the reader trains. Longer pays
 only in chapter 4; in chapter 2 it even harms, because the codes go on shrinking. In chapter 1's map,
-the outer codes would drift so far away that the others could no longer be told apart. The epilogue's
+the outer codes would drift so far away that the others could no longer be told apart. Trainings differ,
+in chapter 2 a lot, so each of these three is a typical one of the ten of ``ten_trainings``. The epilogue's
 model is the reader's program, with a narrower autoencoder, trained longer.
 """
 
@@ -21,6 +22,7 @@ EPOCHS_BY_DIM = {
     LATENT_DIM: {1: EPOCHS, 2: EPOCHS, 3: EPOCHS, 4: 100},
     MAP_DIM: {1: EPOCHS, 2: 30, 3: 30, 4: 30},
 }
+TYPICAL_SEEDS = {1: 1, 2: 3}  # blind samples score near the median of ten there; else the seed is 0
 EPILOGUE_EPOCHS, EPILOGUE_FLOW_EPOCHS, EPILOGUE_FLOW_BATCH_SIZE = 40, 120, 1024
 PEAK_LR_BY_DIM = {LATENT_DIM: PEAK_LR, MAP_DIM: MAP_PEAK_LR}
 
@@ -28,11 +30,12 @@ PEAK_LR_BY_DIM = {LATENT_DIM: PEAK_LR, MAP_DIM: MAP_PEAK_LR}
 def rebuild(chapter: int, latent_dim: int) -> None:
     """Train the model that ships for a chapter on all of MNIST and put it in its place."""
     images, _ = data.load_mnist("train")
-    torch.manual_seed(0)
+    seed = TYPICAL_SEEDS.get(chapter, 0) if latent_dim == LATENT_DIM else 0
+    torch.manual_seed(seed)
     model = Autoencoder(latent_dim, checkpoints.WIDTHS[latent_dim])
     epochs = EPOCHS_BY_DIM[latent_dim][chapter]
     settings = {"weight_decay": WEIGHT_DECAY_BY_CHAPTER[chapter], "peak_lr": PEAK_LR_BY_DIM[latent_dim]}
-    fit(model, losses.BY_CHAPTER[chapter], images, epochs=epochs, **settings)
+    fit(model, losses.BY_CHAPTER[chapter], images, epochs=epochs, seed=seed, **settings)
     write_weights(model, checkpoints.path(chapter, latent_dim))
 
 

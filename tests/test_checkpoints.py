@@ -9,7 +9,7 @@ import torch
 
 from experiments import ship
 from experiments.files import write_weights
-from helpers import checkpoints, data, judge, losses, metrics, training
+from helpers import checkpoints, data, judge, losses, metrics, scoreboard, training
 from helpers.data import DamagedFileError
 from helpers.models import Autoencoder
 
@@ -25,6 +25,14 @@ def test_every_shipped_model_reconstructs_its_digits(chapter, latent_dim, test_s
     misses = (model(images) - images[:, None] / 255).abs().mean()
     average = images.float().mean(dim=0) / 255
     assert misses < 0.75 * (average - images / 255).abs().mean()
+
+
+@pytest.mark.parametrize("chapter", [1, 2, 3])
+def test_the_shipped_model_of_a_short_training_is_a_typical_one(chapter):
+    of_it = f"chapter == {chapter} and sampler == 'blind' and metric == 'Fréchet distance'"
+    trainings = scoreboard.ten_trainings().query(of_it)["value"]
+    found = metrics.score(checkpoints.load(chapter).sample(metrics.SAMPLES, seed=0))["Fréchet distance"]
+    assert abs(found - trainings.median()) < (trainings.max() - trainings.min()) / 4
 
 
 def test_shipped_models_load_where_torch_s_default_type_is_float64():
