@@ -15,7 +15,14 @@ TITLES = {
     "epilogue": "Epilogue: a learned cloud",
 }
 
-picture = plots.galleries(
-    {title: checkpoints.load(chapter).sample(64, seed=1) for chapter, title in TITLES.items()}
-)
-(Path(__file__).parent.parent / "docs" / "four_chapters.png").write_bytes(picture.png())
+
+def main() -> None:
+    """Draw it."""
+    picture = plots.galleries(
+        {title: checkpoints.load(chapter).sample(64, seed=1) for chapter, title in TITLES.items()}
+    )
+    (Path(__file__).parent.parent / "docs" / "four_chapters.png").write_bytes(picture.png())
+
+
+if __name__ == "__main__":
+    main()

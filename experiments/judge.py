@@ -4,7 +4,7 @@ With another judge every score has to be measured again.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import trange
 
@@ -16,10 +16,8 @@ from helpers.models import as_batch
 EPOCHS, BATCH_SIZE, PEAK_LR, MAX_SHIFT = 5, 128, 6e-3, 2
 
 
-def train(images: Tensor, labels: Tensor) -> Judge:
-    """Return a new judge, trained on images (see ``models.as_batch``) and their labels (N,)."""
-    torch.manual_seed(0)
-    network = Judge()
+def train(network: nn.Module, images: Tensor, labels: Tensor) -> nn.Module:
+    """Train a new judge on images (see ``models.as_batch``) and their labels (N,), and return it."""
     steps = len(images) // BATCH_SIZE
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_LR)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LR, total_steps=EPOCHS * steps)
@@ -36,7 +34,8 @@ def train(images: Tensor, labels: Tensor) -> Judge:
 
 def main() -> None:
     """Train the judge on all of MNIST, put it in its place, and say how well it reads."""
-    write_weights(train(*data.load_mnist("train")), judge.PATH)
+    torch.manual_seed(0)
+    write_weights(train(Judge(), *data.load_mnist("train")), judge.PATH)
     judge.shipped.cache_clear()
     print(
         f"The judge in {judge.PATH} reads {judge.accuracy(*data.load_mnist('test')):.2%} of the test digits."
