@@ -52,10 +52,10 @@ def compact(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
     }
 
 
-def smooth(model: Autoencoder, images: Tensor, size: float = FIXED_SIZE) -> dict[str, Tensor]:
-    """Chapter 3: reconstruct from anywhere in a neighborhood of one fixed size."""
+def smooth(model: Autoencoder, images: Tensor, size: float | Tensor = FIXED_SIZE) -> dict[str, Tensor]:
+    """Chapter 3: reconstruct from anywhere in a neighborhood of one fixed size, or one along each number."""
     codes = model.encode(images)
-    nearby = codes + size * torch.randn_like(codes)
+    nearby = codes + torch.as_tensor(size).to(codes) * torch.randn_like(codes)
     return {
         "reconstruction": reconstruction(model.logits(nearby), images),
         "energy": energy(codes),

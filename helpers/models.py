@@ -284,13 +284,17 @@ class SharedSizes(Autoencoder):
         self.log_sizes = nn.Parameter(torch.full((n_sizes,), log_size, dtype=torch.float32))
         self.path: list[float] = []
 
+    @property
+    def sizes(self) -> Tensor:
+        """The size along each latent number, (latent_dim,)."""
+        return (self.PACE * self.log_sizes).exp().expand(self.latent_dim)
+
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image, and the sizes that all of them share, each (N, latent_dim)."""
         codes, _ = super().neighborhoods(images)
-        sizes = (self.PACE * self.log_sizes).exp().expand_as(codes)
         if self.training:
-            self.path.append(sizes.mean().item())
-        return codes, sizes
+            self.path.append(self.sizes.mean().item())
+        return codes, self.sizes.expand_as(codes)
 
 
 def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):

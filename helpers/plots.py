@@ -9,7 +9,7 @@ import functools
 import html
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from pandas import DataFrame
 from torch import Tensor
 
-from helpers.models import as_batch, as_labels, normal
+from helpers.models import Autoencoder, as_batch, as_labels, normal
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
@@ -87,6 +87,22 @@ def tiles(images: Tensor, columns: int) -> np.ndarray:
     sheet = np.zeros((rows * columns, 28, 28), dtype=np.float32)
     sheet[: len(pixels)] = pixels
     return sheet.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28)
+
+
+def neighbors(model: Autoencoder, images: Tensor, labels: Tensor, step: float, title: str) -> Picture:
+    """Show what a model decodes around the codes of some images, twelve neighbors of each in a row.
+
+    Args:
+        model: whose ``neighbors`` to show.
+        images: a few, see ``models.as_batch``.
+        labels: their digits, (N,); see ``models.as_labels``.
+        step: how far to move each latent number, on average; see ``models.Autoencoder.neighbors``.
+        title: what the model is called.
+    """
+    rows = {
+        f"near the {label}": model.neighbors(image, step) for image, label in zip(images, labels, strict=True)
+    }
+    return strips(rows, f"{title}: twelve neighbors, each number moved by about {step}")
 
 
 @in_the_course_s_style
@@ -165,7 +181,7 @@ def latent_map(
         codes: (N, 2).
         labels: the digits 0 to 9, (N,); see ``models.as_labels``.
         sizes: neighborhood sizes (N, 2); the first ``ellipses`` of them are drawn around their codes.
-        title: above the map.
+        title: above the map, which adds how many random points there are.
         ellipses: how many neighborhoods to draw.
         random_points: how many blind draws to add, as crosses.
 
@@ -175,12 +191,12 @@ def latent_map(
     if codes.dim() != 2 or codes.shape[1] != 2:
         raise ValueError(f"A map needs codes of shape (N, 2); got {tuple(codes.shape)}.")
     labels = as_labels(labels, codes)
+    title += f", and {random_points} random points as crosses" if random_points else ""
     figure = Picture(6.5, 6)
     figure.alt = (
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
         "number at the middle of its codes, the outermost codes beyond the edge"
         + (", with neighborhoods as ellipses" if sizes is not None else "")
-        + (f", and {random_points} random points as crosses" if random_points else "")
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
     axes.set_title(title, fontsize=FONT_SIZE)
@@ -357,20 +373,53 @@ def bars(groups: dict[str, Tensor], xlabel: str, ylabel: str, first: int = 1) ->
 
 
 @in_the_course_s_style
-def lines(curves: dict[str, Tensor], x: Tensor, xlabel: str, ylabel: str) -> Picture:
+def lines(curves: dict[str, Sequence[float]], x: Sequence[float], xlabel: str, ylabel: str) -> Picture:
     """Draw curves over a common axis.
 
     Args:
-        curves: name to values, each (N,).
-        x: where the values belong, (N,).
+        curves: name to values, N of them, as a tensor or a list.
+        x: where the values belong, as many.
         xlabel, ylabel: what the axes measure, with their units.
     """
     figure = Picture(7.5, 3.2, f"Curves of {ylabel} over {xlabel}: " + "; ".join(curves))
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     for (name, values), dash in zip(curves.items(), cycle(DASHES), strict=False):
-        axes.plot(x.detach().numpy(), values.detach().numpy(), dash, linewidth=2, label=name)
+        axes.plot(torch.as_tensor(x), torch.as_tensor(values).detach(), dash, linewidth=2, label=name)
     _legend_above(axes)
     return figure
+
+
+@in_the_course_s_style
+def price_of_a_size(price: Callable[[Tensor], Tensor]) -> Picture:
+    """Draw what a neighborhood's size costs in chapter 4, and the two costs that make up its price.
+
+    Args:
+        price: of sizes (batch, latent_dim), a scalar, such as ``losses.neighborhood_size``.
+    """
+    axis = torch.linspace(0.05, 2, 100)
+    both = torch.stack([price(size.reshape(1, 1)) for size in axis])
+    parts = {
+        "spring, half of size²": axis**2 / 2,
+        "naming, -log size": -axis.log(),
+        "price: both - 1/2": both,
+    }
+    return lines(parts, axis, "size", "nats for each latent number")
+
+
+def latent_numbers(importance: Tensor, codes: Tensor, sizes: Tensor) -> Picture:
+    """Draw how important each latent number is, how large its sizes are, and how far its codes spread.
+
+    Args:
+        importance: see ``metrics.usage``, (latent_dim,); the most important comes first.
+        codes, sizes: of the same digits, each (N, latent_dim).
+    """
+    order = importance.argsort(descending=True)
+    measures = {
+        "importance (largest = 1)": importance[order] / importance.max(),
+        "average size": sizes.mean(dim=0)[order],
+        "spread of the codes": codes.std(dim=0)[order],
+    }
+    return bars(measures, "latent number, by importance", "three measures")
 
 
 @in_the_course_s_style

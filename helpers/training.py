@@ -123,17 +123,19 @@ def fit_small(loss: Callable, images: Tensor, model: Autoencoder | None = None, 
     return model
 
 
-def fit_map(loss: Callable, images: Tensor, film: Film, weight_decay: float = 0.0) -> Autoencoder:
-    """Return a small model with two latent numbers, whose training was filmed.
+def film_map(
+    loss: Callable, images: Tensor, filmed: Tensor, labels: Tensor, weight_decay: float = 0.0
+) -> Film:
+    """Train a small model with two latent numbers, and return a film of it for ``explorer.explore_film``.
 
     Args:
         loss, images, weight_decay: see ``fit``.
-        film: keeps the moments.
+        filmed, labels: the digits whose codes to follow; see ``films.Film``.
     """
     torch.manual_seed(0)
-    model = Autoencoder(MAP_DIM, MAP_WIDTH)
+    film = Film(filmed, labels)
     fit(
-        model,
+        Autoencoder(MAP_DIM, MAP_WIDTH),
         loss,
         images,
         epochs=MAP_EPOCHS,
@@ -141,7 +143,7 @@ def fit_map(loss: Callable, images: Tensor, film: Film, weight_decay: float = 0.
         weight_decay=weight_decay,
         film=film,
     )
-    return model
+    return film
 
 
 class AdamW(torch.optim.AdamW):
@@ -170,7 +172,7 @@ def _kept_whole(model, progress):
         raise
     finally:
         progress.close()
-        model.cpu().eval()
+        model.cpu().eval().zero_grad()  # gradients take as much memory as weights, and have done their work
         give_memory_back()
 
 
