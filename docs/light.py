@@ -1,9 +1,10 @@
 """Make pages light: pictures in modern formats, and widgets as compressed blocks that the page unpacks.
 
 A block is a script element that no browser runs: gzip, as base64. Whatever two widgets share, a script or
-the weights of a network, is one block. Weights are rounded, as finely as the page's size allows. Each view is
-followed by the blocks that it needs and that no earlier one needed, so that the first explorer lives while
-those below are still on their way. ``course.js`` unpacks.
+the weights of a network, is one block. Weights are rounded, as finely as the page's size allows. Each view
+comes with the blocks that it needs and that no earlier one needed, so that the first explorer lives while
+those below are still on their way. Its networks come last: rows of digits begin with the first of them.
+``course.js`` unpacks.
 
 A page that weighs too much however they are rounded sheds its last networks, with the explorers that compute
 with them, into a script beside it, which it loads when one of these comes near. A file for each network, for
@@ -108,23 +109,26 @@ def _gzip(content, strategy):
 
 
 def group(view: str, models: dict, blocks: Blocks) -> list[Piece]:
-    """Return a view's own blocks and, last, what puts its models together; see ``course.js``.
+    """Return a view's own blocks, what puts its models together, and last its networks; see ``course.js``.
 
     Args:
         view: the id of the model to show.
         models: id to model, as nbformat keeps the state of widgets; those that earlier groups lack.
         blocks: of this page, which takes in new ones.
     """
-    pieces, parts, shells = [], [], {}
+    pieces, late, parts, shells = [], [], [], {}
     for key, model in models.items():
         shells[key] = {**model, "state": dict(model["state"])}
         found = _long_texts(key, shells[key]) + _buffers(key, shells[key], blocks.steps)
         for part, content in found:
             part["block"], made = blocks.add(content)
-            pieces += made
+            if part.get("late"):
+                late += made
+            else:
+                pieces += made
             parts.append(part)
     described = json.dumps({"models": shells, "parts": parts}, separators=(",", ":"))
-    return [*pieces, ("view", view, described.encode())]
+    return [*pieces, ("view", view, described.encode()), *late]
 
 
 def _long_texts(key, shell):
@@ -144,7 +148,7 @@ def _buffers(key, shell, steps):
         part, content = {"model": key, "path": buffer["path"]}, base64.b64decode(buffer["data"])
         if shapes and buffer["path"] == ["weights"]:
             kind, content = _network(content, shapes, steps)
-            part |= {"kind": kind, "shapes": shapes}
+            part |= {"kind": kind, "shapes": shapes, "late": True}
         found.append(({"kind": "bytes"} | part, content))
     return found
 

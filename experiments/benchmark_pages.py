@@ -30,14 +30,17 @@ window.shifts = 0;
 new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shifts += entry.value)))
     .observe({ type: "layout-shift", buffered: true });
 new MutationObserver((_, observer) => {
-    if (!document.querySelector("[data-drawn]")) return;
-    requestAnimationFrame(() => (window.alive = performance.now()));
+    const begun = document.querySelector("[data-begun], [data-drawn]");
+    if (begun) window.alive ??= performance.now();
+    if (!begun?.matches("[data-drawn]")) return;
+    requestAnimationFrame(() => (window.whole = performance.now()));
     observer.disconnect();
-}).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-drawn"] });
+}).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-begun", "data-drawn"] });
 """
 MEASURED = """() => ({
     readable: performance.getEntriesByName("first-contentful-paint")[0].startTime / 1000,
     alive: window.alive / 1000,
+    whole: window.whole / 1000,
     shifts: window.shifts,
     sent: performance.getEntries().filter((entry) => entry.name.startsWith(location.origin))
         .reduce((sum, entry) => sum + entry.encodedBodySize, 0) / 1e6,
@@ -75,7 +78,7 @@ def _content(name, compressed):
 
 
 def opened(browser, address: str, slow: bool) -> dict[str, float]:
-    """Seconds until a page can be read and its first explorer lives, and what was sent, in MB."""
+    """Seconds until a page can be read, its first explorer lives, and has all its rows; and the MB sent."""
     context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
     page = context.new_page()
     if slow:
@@ -85,7 +88,7 @@ def opened(browser, address: str, slow: bool) -> dict[str, float]:
         session.send("Emulation.setCPUThrottlingRate", {"rate": SLOW_PROCESSOR})
     page.add_init_script(WATCH)
     page.goto(address, wait_until="commit")
-    page.wait_for_function("() => window.alive", timeout=120_000)
+    page.wait_for_function("() => window.whole", timeout=120_000)
     page.wait_for_load_state()
     measured = page.evaluate(MEASURED)
     context.close()
@@ -96,7 +99,7 @@ def main():
     names = sorted(file.name for file in FOLDER.glob("*.html"))
     if not names:
         sys.exit("There are no pages in build/html yet: make html")
-    print("page, MB, MB sent | seconds until readable, until the first explorer lives | layout shifts")
+    print("page, MB, MB sent | seconds until readable, the first explorer lives, is whole | layout shifts")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         for way, compressed, slow in (("slow, gzip", 1, 1), ("slow, plain", 0, 1), ("fast, gzip", 1, 0)):
@@ -109,7 +112,8 @@ def main():
                 median = {key: statistics.median(one[key] for one in found) for key in found[0]}
                 weight = (FOLDER / name).stat().st_size / 1e6
                 print(f"{way}: {name}, {weight:.1f}, {median['sent']:.1f}", end=" | ")
-                print(f"{median['readable']:.2f}, {median['alive']:.2f} | {median['shifts']:.3f}", flush=True)
+                print(", ".join(f"{median[key]:.2f}" for key in ("readable", "alive", "whole")), end=" | ")
+                print(f"{median['shifts']:.3f}", flush=True)
             server.shutdown()
         browser.close()
 

@@ -142,7 +142,8 @@ function buildWalk(point, realDigit, signal) {
 const DRAWS_IN_A_ROW = 8;
 const FRAME_BUDGET = 8; // milliseconds of decoding; four models take some 4, without WebAssembly some 30
 
-function renderDraws({ controls, decoders, encoders, pad, content, el, signal }) {
+function renderDraws({ controls, decoders: promised, encoders, pad, content, el, signal }) {
+  const decoders = promised.map((promise) => onceArrived(promise, signal, drawArrived));
   const [scale, choice] = controls; // where all rows have but one center, there is nothing to choose
   let found = null; // of the drawing, by each encoder
   let noise;
@@ -164,6 +165,10 @@ function renderDraws({ controls, decoders, encoders, pad, content, el, signal })
     if (original && !found) original.paint(choice.get("index"));
     paint();
     say(() => rows.map((row) => row.inShort(noise)).join(". "));
+  }
+  function drawArrived() {
+    draw();
+    drawn?.update();
   }
   function drawAnew() {
     noise = Array.from({ length: DRAWS_IN_A_ROW }, () => normals(content.rows[0].dim));
@@ -195,6 +200,16 @@ function renderDraws({ controls, decoders, encoders, pad, content, el, signal })
   signal.addEventListener("abort", () => choice?.off("change:index", leaveDrawing));
   drawAnew();
   drawn?.update();
+}
+
+/** A decoder that does nothing until its network has arrived, and then has `draw` called. */
+function onceArrived(promise, signal, draw) {
+  let decode = () => {};
+  promise.then((arrived) => {
+    decode = arrived;
+    if (!signal.aborted) draw();
+  });
+  return (...given) => decode(...given);
 }
 
 /** A row of what `noise` decodes to around the chosen center. */
@@ -259,11 +274,13 @@ function widgetsIn(model, trait) {
 
 const BUILT = Symbol("built"); // kept on the shared widget: one network for all explorers
 
-/** A promise of what `build` makes of the weights that a widget holds. */
+/** A promise of what `build` makes of the weights that a widget holds, or that a page is still to receive. */
 function networkIn(widget, build) {
   if (!widget[BUILT]) {
     const [shapes, weights, steps] = ["shapes", "weights", "steps"].map((name) => widget.get(name));
-    widget[BUILT] = inflateWeights({ shapes, weights, steps }).then((floats) => build(shapes, floats));
+    widget[BUILT] = Promise.resolve(weights.arriving ?? weights)
+      .then((arrived) => inflateWeights({ shapes, weights: arrived, steps }))
+      .then((floats) => build(shapes, floats));
     widget.once("destroy", () => delete widget[BUILT]);
   }
   return widget[BUILT];
@@ -338,20 +355,23 @@ export async function render({ model, el }) {
   const stopped = new AbortController();
   const { signal } = stopped;
   const networksIn = async (trait, build) =>
-    Promise.all((await widgetsIn(model, trait)).map((widget) => networkIn(widget, build)));
-  const decoders = await networksIn("decoders", buildDecoder);
-  const encoders = await networksIn("encoders", buildEncoder);
+    (await widgetsIn(model, trait)).map((widget) => networkIn(widget, build));
+  const promised = await networksIn("decoders", buildDecoder);
+  const all = Promise.all(promised);
+  const encoders = await Promise.all(await networksIn("encoders", buildEncoder));
   const controls = await widgetsIn(model, "controls");
   const [pad] = await widgetsIn(model, "pads");
   while (!el.isConnected) await new Promise(requestAnimationFrame);
   const { examples, ...rest } = model.get("content");
   const content = examples ? { ...rest, examples: await inflate(examples) } : rest;
   el.classList.add("explorer-page");
+  const decoders = content.rows ? promised : await all; // rows come one by one
   const renderContent = content.epochs ? renderFilm : content.rows ? renderDraws : content.labels && renderPoint;
   await renderContent?.({ controls, decoders, encoders, pad, content, el, signal, heldBy, onChange });
   adoptControls(el, signal);
   saveOnceStill(pad ? [...controls, pad] : controls, signal);
-  el.dataset.drawn = "";
+  promised[0]?.then(() => (el.dataset.begun = ""));
+  all.then(() => (el.dataset.drawn = ""));
   return () => {
     stopped.abort();
     el.replaceChildren();

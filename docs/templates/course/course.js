@@ -67,8 +67,16 @@ const course = (() => {
     return new Response(bytes.pipeThrough(new DecompressionStream("gzip")));
   }
 
-  const blocks = new Map(); // number to the promise of its bytes: many widgets share one
-  const keep = (number, packed) => blocks.set(Number(number), unpacked(packed).arrayBuffer());
+  const blocks = new Map(); // number to the promise of its bytes, and how to keep it: many widgets share one
+  function blockOf(number) {
+    if (!blocks.has(number)) {
+      const block = {};
+      block.bytes = new Promise((resolve) => (block.keep = resolve));
+      blocks.set(number, block);
+    }
+    return blocks.get(number);
+  }
+  const keep = (number, packed) => blockOf(Number(number)).keep(unpacked(packed).arrayBuffer());
 
   /** A network's weights in half precision, of which light.py made palettes and indices. */
   function weightsOf(packed, shapes) {
@@ -131,10 +139,12 @@ const course = (() => {
     planes: (bytes, shapes) => planesOf(weightsOf(bytes, shapes)),
   };
 
-  const contentOf = async ({ block, kind, shapes }) => FORMS[kind](await blocks.get(block), shapes);
+  const contentOf = async ({ block, kind, shapes }) => FORMS[kind](await blockOf(block).bytes, shapes);
 
   async function assemble({ models, parts }) {
-    const contents = await Promise.all(parts.map(contentOf));
+    const contents = await Promise.all(
+      parts.map((part) => (part.late ? { arriving: contentOf(part) } : contentOf(part))),
+    );
     parts.forEach(({ model, path }, i) => {
       const holder = path.slice(0, -1).reduce((place, step) => place[step], models[model].state);
       holder[path.at(-1)] = contents[i];
