@@ -401,7 +401,7 @@ def price_of_a_size(price: Callable[[Tensor], Tensor]) -> Picture:
     parts = {
         "spring, half of size²": axis**2 / 2,
         "naming, -log size": -axis.log(),
-        "price: both - 1/2": both,
+        "price: both, minus 1/2": both,
     }
     return lines(parts, axis, "size", "nats for each latent number")
 

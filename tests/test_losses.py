@@ -76,6 +76,11 @@ def test_every_term_is_a_scalar_that_the_model_can_learn_from(model, images, cha
     assert learns_size == (chapter == 4)
 
 
+def test_chapter_3_takes_a_size_for_each_number(model, images):
+    each = torch.full((5,), 0.3)
+    assert seeded(losses.smooth, model, images, each) == seeded(losses.smooth, model, images, 0.3)
+
+
 def test_twice_the_batch_is_the_same_loss(model, images):
     once, twice = losses.compact(model, images), losses.compact(model, images.repeat(2, 1, 1, 1))
     assert values(once) == pytest.approx(values(twice), rel=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.models import Autoencoder, as_batch, as_labels, average_digit
+from helpers.models import Autoencoder, SharedSizes, as_batch, as_labels, average_digit
 
 
 @pytest.fixture
@@ -81,6 +81,12 @@ def test_one_latent_number_and_numpy_s_whole_numbers_will_do():
     model = Autoencoder(latent_dim=np.int64(1), width=np.int32(8))
     assert type(model.latent_dim) is int
     assert model.sample_fitted(torch.rand(5, 28, 28), 3).shape == (3, 1, 28, 28)
+
+
+def test_shared_sizes_are_those_of_every_digit():
+    model = SharedSizes(1, start=0.3, latent_dim=5, width=8)
+    assert torch.allclose(model.sizes, torch.full((5,), 0.3))
+    assert torch.equal(model.neighborhoods(torch.rand(3, 28, 28))[1], model.sizes.expand(3, 5))
 
 
 def test_all_ways_to_write_images_mean_the_same():

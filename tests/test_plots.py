@@ -11,11 +11,17 @@ from matplotlib.figure import Figure
 from nbconvert import LatexExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from helpers import plots
+from helpers import losses, plots
+from helpers.models import Autoencoder
 
 
 def rand(*shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def a_model():
+    torch.manual_seed(0)
+    return Autoencoder(width=8)
 
 
 HISTORY = [
@@ -27,6 +33,9 @@ PICTURES = {
     "strips": lambda: plots.strips(
         {"a walk": rand(6, 1, 28, 28), "another": rand(5, 1, 28, 28)}, "Two walks"
     ),
+    "neighbors": lambda: plots.neighbors(a_model(), rand(3, 28, 28), [0, 1, 2], 0.4, "A model"),
+    "price_of_a_size": lambda: plots.price_of_a_size(losses.neighborhood_size),
+    "latent_numbers": lambda: plots.latent_numbers(rand(12), rand(50, 12), rand(50, 12)),
     "latent_map": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10),
     "neighborhoods": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10, sizes=rand(50, 2)),
     "clouds": lambda: plots.clouds({"codes": rand(50, 2), "ends": rand(50, 2)}, ways=rand(5, 3, 2)),
@@ -84,6 +93,19 @@ def test_the_manifold_has_the_second_number_pointing_up():
     asked = []
     plots.manifold(lambda codes: asked.append(codes) or torch.zeros(len(codes), 1, 28, 28), reach=1, n=2)
     assert asked[0].tolist() == [[-1, 1], [1, 1], [-1, -1], [1, -1]]
+
+
+def test_latent_numbers_stand_by_importance():
+    importance = torch.tensor([0.0, 4.0, 1.0])
+    codes, sizes = rand(50, 3), torch.tensor([1.0, 0.1, 0.4]).expand(50, 3)
+    alt = plots.latent_numbers(importance, codes, sizes).alt
+    assert "importance (largest = 1): [1.0, 0.25, 0.0]" in alt
+    assert "average size: [0.1, 0.4, 1.0]" in alt
+
+
+def test_the_title_of_a_map_names_its_random_points():
+    picture = plots.latent_map(rand(50, 2), torch.arange(50) % 10, title="A map", random_points=7)
+    assert picture.axes[0].get_title() == "A map, and 7 random points as crosses"
 
 
 def test_a_map_needs_two_numbers():

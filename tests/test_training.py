@@ -39,6 +39,11 @@ def test_learns_every_chapter_s_loss_and_reports_it(model, images, chapter):
     assert next(model.parameters()).device.type == "cpu"
 
 
+def test_a_trained_model_keeps_no_gradients(model, images):
+    training.fit(model, losses.autoencoder, images, epochs=1, batch_size=8)
+    assert all(weight.grad is None for weight in model.parameters())
+
+
 def test_the_same_seed_gives_the_same_model(images):
     def train(seed):
         torch.manual_seed(0)
