@@ -674,9 +674,9 @@ WRONG = {
             "neighborhood_size(sizes.clamp(max=99))": "far from the origin",
             "neighborhood_size(sizes).clamp(min=0.5)": "for sizes near 1",
         },
-        '"neighborhood size": neighborhood_size(sizes),': {
-            "": "its terms are reconstruction, energy; expected",
-            '"neighborhood_size": neighborhood_size(sizes),': "expected reconstruction, energy, neighborh",
+        ', "neighborhood size": size}': {
+            "}": "its terms are reconstruction, energy; expected",
+            ', "neighborhood_size": size}': "expected reconstruction, energy, neighborh",
         },
         "return {": {"terms = {": "it returns nothing"},
     },
