@@ -142,8 +142,8 @@ def test_a_large_picture_takes_no_time():
 
 
 def test_code_that_takes_long_to_highlight_is_shown_plain(monkeypatch):
-    monkeypatch.setattr(pages, "MOST_SECONDS", 1)
     assert '<span class="k">def</span>' in pages.highlighted({"resources": {}}, "def walk(a): ...")
+    monkeypatch.setattr(pages, "MOST_SECONDS", 1)
     page = pages.highlighted({"resources": {}}, "\n\t" * 20_000 + "a < b")
     assert page.endswith("a &lt; b</pre>")
 
