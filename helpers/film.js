@@ -14,6 +14,15 @@ const DOT = 4; // CSS pixels
 
 const mix = (a, b, share) => a + share * (b - a);
 
+/** Frames from their changes; each part has its own moments. */
+function summed(counts, frame, moments) {
+  const part = frame * moments;
+  for (let start = 0; start < counts.length; start += part) {
+    for (let i = start + frame; i < start + part; i++) counts[i] += counts[i - frame];
+  }
+  return counts;
+}
+
 /** What Python packed, as arrays. Counts come as their changes from moment to moment, modulo 256. */
 export async function unpackFilm({ codes, sizes, labels, mean, basis, counts, ...rest }) {
   const halves = async (packed) => unpackHalves(await inflate(packed));
@@ -22,11 +31,7 @@ export async function unpackFilm({ codes, sizes, labels, mean, basis, counts, ..
   film.sizes = sizes && (await halves(sizes));
   film.mean = await halves(mean);
   film.basis = await halves(basis);
-  film.counts = new Int8Array((await inflate(counts)).buffer);
-  const [frame, moments] = [film.grid ** 2, film.epochs.length]; // each part has its own moments
-  film.counts.forEach((_, i) => {
-    if (Math.floor(i / frame) % moments) film.counts[i] += film.counts[i - frame];
-  });
+  film.counts = summed(new Int8Array((await inflate(counts)).buffer), film.grid ** 2, film.epochs.length);
   return film;
 }
 

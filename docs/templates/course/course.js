@@ -160,6 +160,18 @@ const course = (() => {
 
   const placeOf = (view) => document.querySelector(`.live[data-view="${view}"]`);
 
+  const MOST_WAITING = 2000; // milliseconds: a network may be on its way much longer
+  let first; // explorer of the page: those below wait until it is drawn, and do not take its time
+
+  function drawn(place) {
+    return new Promise((resolve) => {
+      const look = () => place.querySelector("[data-begun], [data-drawn]") && resolve();
+      new MutationObserver(look).observe(place, { subtree: true, attributes: true });
+      setTimeout(resolve, MOST_WAITING);
+      look();
+    });
+  }
+
   let before = Promise.resolve(); // groups build on those before them
   function show(view, packed) {
     const described = unpacked(packed).json();
@@ -168,6 +180,7 @@ const course = (() => {
       const place = placeOf(view);
       await (await runtime).show(await assemble(group), view, place);
       place.dataset.alive = "";
+      if (!first && place.querySelector(".explorer")) await drawn((first = place));
     });
     before = before.catch((error) => console.error("A widget of this page could not be shown.", error));
   }
