@@ -31,7 +31,7 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shifts +
     .observe({ type: "layout-shift", buffered: true });
 new MutationObserver((_, observer) => {
     const begun = document.querySelector("[data-begun], [data-drawn]");
-    if (begun) window.alive ??= performance.now();
+    if (begun) requestAnimationFrame(() => (window.alive ??= performance.now()));
     if (!begun?.matches("[data-drawn]")) return;
     requestAnimationFrame(() => (window.whole = performance.now()));
     observer.disconnect();

@@ -1,4 +1,4 @@
-"""Would other judges say the same? ``python -m experiments.other_judges``, in some 25 minutes.
+"""Would other judges say the same? ``python -m experiments.other_judges``, in some minutes.
 
 All scores of the course come from one small network. Here others are trained to read digits, with the same
 lessons: the same network from another start, one with large filters, and one that knows nothing of neighbors
