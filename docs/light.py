@@ -122,10 +122,7 @@ def group(view: str, models: dict, blocks: Blocks) -> list[Piece]:
         found = _long_texts(key, shells[key]) + _buffers(key, shells[key], blocks.steps)
         for part, content in found:
             part["block"], made = blocks.add(content)
-            if part.get("late"):
-                late += made
-            else:
-                pieces += made
+            (late if "shapes" in part else pieces).extend(made)
             parts.append(part)
     described = json.dumps({"models": shells, "parts": parts}, separators=(",", ":"))
     return [*pieces, ("view", view, described.encode()), *late]
@@ -148,7 +145,7 @@ def _buffers(key, shell, steps):
         part, content = {"model": key, "path": buffer["path"]}, base64.b64decode(buffer["data"])
         if shapes and buffer["path"] == ["weights"]:
             kind, content = _network(content, shapes, steps)
-            part |= {"kind": kind, "shapes": shapes, "late": True}
+            part |= {"kind": kind, "shapes": shapes}
         found.append(({"kind": "bytes"} | part, content))
     return found
 

@@ -22,7 +22,10 @@ EPOCHS_BY_DIM = {
     LATENT_DIM: {1: EPOCHS, 2: EPOCHS, 3: EPOCHS, 4: 100},
     MAP_DIM: {1: EPOCHS, 2: 30, 3: 30, 4: 30},
 }
-TYPICAL_SEEDS = {1: 1, 2: 3}  # blind samples score near the median of ten there; else the seed is 0
+TYPICAL_SEEDS = {
+    (1, LATENT_DIM): 1,
+    (2, LATENT_DIM): 3,
+}  # blind samples score near the median of ten there; else the seed is 0
 EPILOGUE_EPOCHS, EPILOGUE_FLOW_EPOCHS, EPILOGUE_FLOW_BATCH_SIZE = 40, 120, 1024
 PEAK_LR_BY_DIM = {LATENT_DIM: PEAK_LR, MAP_DIM: MAP_PEAK_LR}
 
@@ -30,7 +33,7 @@ PEAK_LR_BY_DIM = {LATENT_DIM: PEAK_LR, MAP_DIM: MAP_PEAK_LR}
 def rebuild(chapter: int, latent_dim: int) -> None:
     """Train the model that ships for a chapter on all of MNIST and put it in its place."""
     images, _ = data.load_mnist("train")
-    seed = TYPICAL_SEEDS.get(chapter, 0) if latent_dim == LATENT_DIM else 0
+    seed = TYPICAL_SEEDS.get((chapter, latent_dim), 0)
     torch.manual_seed(seed)
     model = Autoencoder(latent_dim, checkpoints.WIDTHS[latent_dim])
     epochs = EPOCHS_BY_DIM[latent_dim][chapter]

@@ -292,9 +292,10 @@ class SharedSizes(Autoencoder):
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image, and the sizes that all of them share, each (N, latent_dim)."""
         codes, _ = super().neighborhoods(images)
+        sizes = self.sizes
         if self.training:
-            self.path.append(self.sizes.mean().item())
-        return codes, self.sizes.expand_as(codes)
+            self.path.append(sizes.mean().item())
+        return codes, sizes.expand_as(codes)
 
 
 def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):

@@ -191,15 +191,16 @@ def latent_map(
     if codes.dim() != 2 or codes.shape[1] != 2:
         raise ValueError(f"A map needs codes of shape (N, 2); got {tuple(codes.shape)}.")
     labels = as_labels(labels, codes)
-    title += f", and {random_points} random points as crosses" if random_points else ""
+    crosses = f", and {random_points} random points as crosses" if random_points else ""
     figure = Picture(6.5, 6)
     figure.alt = (
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
         "number at the middle of its codes, the outermost codes beyond the edge"
         + (", with neighborhoods as ellipses" if sizes is not None else "")
+        + crosses
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
-    axes.set_title(title, fontsize=FONT_SIZE)
+    axes.set_title(title and title + crosses, fontsize=FONT_SIZE)
     x_edges, y_edges = map_edges(codes)
     axes.set(xlim=x_edges, ylim=y_edges)
     by_digit = {digit: codes[labels == digit] for digit in labels.unique().tolist()}

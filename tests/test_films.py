@@ -8,7 +8,7 @@ import torch
 
 from helpers import explorer, films, losses, training
 from helpers.models import Autoencoder
-from helpers.settings import MAP_EPOCHS
+from helpers.settings import MAP_EPOCHS, MAP_PEAK_LR, MAP_WIDTH
 
 
 @pytest.fixture
@@ -35,7 +35,11 @@ def test_a_map_is_a_small_model_whose_training_was_filmed(digits):
     film = training.film_map(
         losses.BY_CHAPTER[2], digits[0], digits[0][:50], digits[1][:50], weight_decay=0.3
     )
-    assert film.codes[-1].shape == (50, 2)
+    torch.manual_seed(0)
+    model = Autoencoder(latent_dim=2, width=MAP_WIDTH)
+    settings = {"epochs": MAP_EPOCHS, "peak_lr": MAP_PEAK_LR, "weight_decay": 0.3}
+    training.fit(model, losses.BY_CHAPTER[2], digits[0], **settings)
+    assert torch.equal(film.codes[-1], model.encode(digits[0][:50]))
     assert torch.equal(film.labels, digits[1][:50])
     assert film.epochs[-1] == MAP_EPOCHS
 

@@ -106,6 +106,9 @@ def test_latent_numbers_stand_by_importance():
 def test_the_title_of_a_map_names_its_random_points():
     picture = plots.latent_map(rand(50, 2), torch.arange(50) % 10, title="A map", random_points=7)
     assert picture.axes[0].get_title() == "A map, and 7 random points as crosses"
+    untitled = plots.latent_map(rand(50, 2), torch.arange(50) % 10, random_points=7)
+    assert untitled.axes[0].get_title() == ""
+    assert untitled.alt.endswith(", and 7 random points as crosses")
 
 
 def test_a_map_needs_two_numbers():

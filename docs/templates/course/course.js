@@ -143,7 +143,7 @@ const course = (() => {
 
   async function assemble({ models, parts }) {
     const contents = await Promise.all(
-      parts.map((part) => (part.late ? { arriving: contentOf(part) } : contentOf(part))),
+      parts.map((part) => (part.shapes ? { arriving: contentOf(part) } : contentOf(part))), // networks come last
     );
     parts.forEach(({ model, path }, i) => {
       const holder = path.slice(0, -1).reduce((place, step) => place[step], models[model].state);
@@ -164,12 +164,15 @@ const course = (() => {
   let first; // explorer of the page: those below wait until it is drawn, and do not take its time
 
   function drawn(place) {
-    return new Promise((resolve) => {
+    let watch;
+    const waited = new Promise((resolve) => {
       const look = () => place.querySelector("[data-begun], [data-drawn]") && resolve();
-      new MutationObserver(look).observe(place, { subtree: true, attributes: true });
+      watch = new MutationObserver(look);
+      watch.observe(place, { subtree: true, attributeFilter: ["data-begun", "data-drawn"] });
       setTimeout(resolve, MOST_WAITING);
       look();
     });
+    return waited.then(() => watch.disconnect());
   }
 
   let before = Promise.resolve(); // groups build on those before them
