@@ -2,9 +2,9 @@
 
 A block is a script element that no browser runs: gzip, as base64. Whatever two widgets share, a script or
 the weights of a network, is one block. Weights are rounded, as finely as the page's size allows. Each view
-comes with the blocks that it needs and that no earlier one needed, so that the first explorer lives while
-those below are still on their way. Its networks come last: rows of digits begin with the first of them.
-``course.js`` unpacks.
+comes with the blocks that it needs and that no earlier one needed. The first explorer comes before all other
+views, so that it lives while they are still on their way; its networks come last: rows of digits begin with
+the first of them. ``course.js`` unpacks.
 
 A page that weighs too much however they are rounded sheds its last networks, with the explorers that compute
 with them, into a script beside it, which it loads when one of these comes near. A file for each network, for
@@ -27,6 +27,7 @@ from PIL import Image
 STEPS = (8, 6, 5, 4, 3)
 LONG_TEXT = 1000  # characters: shorter ones are not worth a block of their own
 PNG = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+EXPLORERS = frozenset(("explorer", "explorer-stepped"))  # classes by which course.js knows them, too
 PICTURE_WIDTH = 760  # CSS pixels, of a page's column
 Piece = tuple[str, str, bytes]  # of a page's widgets: a block or a view, its name, and what it holds
 
@@ -243,9 +244,24 @@ def computes(view: str, models: dict) -> bool:
     return any("shapes" in models[key]["state"] for key in reachable(view, models))
 
 
+def explorer_first(views: list[str], models: dict) -> list[str]:
+    """Return a page's views with its first explorer before the predictions above it, which are read first."""
+    first = next((view for view in views if explores(view, models)), None)
+    return sorted(views, key=lambda view: view != first)
+
+
+def explores(view: str, models: dict) -> bool:
+    """Say whether a view is an explorer."""
+    classes = {
+        name for key in reachable(view, models) for name in models[key]["state"].get("_dom_classes", ())
+    }
+    return not EXPLORERS.isdisjoint(classes)
+
+
 def widgets(views: list[str], beside: list[str], models: dict, steps: int) -> tuple[str, str]:
     """Return the HTML that brings these views of a page to life, and the script for those in ``beside``."""
-    groups = list(_groups([view for view in views if view not in beside] + beside, models, steps))
+    within = explorer_first([view for view in views if view not in beside], models)
+    groups = list(_groups(within + beside, models, steps))
     first = len(views) - len(beside)
     html = "".join(element(*piece) for pieces in groups[:first] for piece in pieces)
     return html, "".join(call(*piece) for pieces in groups[first:] for piece in pieces)

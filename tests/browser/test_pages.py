@@ -114,6 +114,17 @@ def test_what_lies_beside_a_page_holds_nothing_that_the_page_needs():
     assert set(json.loads(last)["models"]) == {"heavy"}
 
 
+def test_the_first_explorer_comes_before_the_predictions_above_it():
+    models = {
+        "guess": {"state": {"_dom_classes": ["prediction"]}},
+        "lens": {"state": {"children": ["IPY_MODEL_inner"]}},
+        "inner": {"state": {"_dom_classes": ["explorer-stepped"]}},
+        "map": {"state": {"_dom_classes": ["explorer"]}},
+    }
+    assert light.explorer_first(["guess", "lens", "map"], models) == ["lens", "guess", "map"]
+    assert light.explorer_first(["guess"], models) == ["guess"]
+
+
 def _unpacked(text, kind):
     """What the pieces of a page and its script hold."""
     packed = re.findall(rf'(?:/gzip" data-{kind}="\w*">|take\("{kind}", "\w+", ")([^<"]+)', text)

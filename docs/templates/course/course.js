@@ -67,16 +67,22 @@ const course = (() => {
     return new Response(bytes.pipeThrough(new DecompressionStream("gzip")));
   }
 
-  const blocks = new Map(); // number to the promise of its bytes, and how to keep it: many widgets share one
+  const blocks = new Map(); // number to the promise of what has come, and how to keep it
   function blockOf(number) {
     if (!blocks.has(number)) {
       const block = {};
-      block.bytes = new Promise((resolve) => (block.keep = resolve));
+      block.packed = new Promise((resolve) => (block.keep = resolve));
       blocks.set(number, block);
     }
     return blocks.get(number);
   }
-  const keep = (number, packed) => blockOf(Number(number)).keep(unpacked(packed).arrayBuffer());
+  const keep = (number, packed) => blockOf(Number(number)).keep(packed);
+
+  /** The promise of a block's bytes, unpacked when a widget first asks for them: many widgets may share them. */
+  function bytesOfBlock(number) {
+    const block = blockOf(number);
+    return (block.bytes ??= block.packed.then((packed) => unpacked(packed).arrayBuffer()));
+  }
 
   /** A network's weights in half precision, of which light.py made palettes and indices. */
   function weightsOf(packed, shapes) {
@@ -139,7 +145,7 @@ const course = (() => {
     planes: (bytes, shapes) => planesOf(weightsOf(bytes, shapes)),
   };
 
-  const contentOf = async ({ block, kind, shapes }) => FORMS[kind](await blockOf(block).bytes, shapes);
+  const contentOf = async ({ block, kind, shapes }) => FORMS[kind](await bytesOfBlock(block), shapes);
 
   async function assemble({ models, parts }) {
     const contents = await Promise.all(
@@ -161,12 +167,13 @@ const course = (() => {
   const placeOf = (view) => document.querySelector(`.live[data-view="${view}"]`);
 
   const MOST_WAITING = 2000; // milliseconds: a network may be on its way much longer
-  let first; // explorer of the page: those below wait until it is drawn, and do not take its time
+  let first; // explorer of the page: those below wait until it is painted, and do not take its time
 
   function drawn(place) {
     let watch;
     const waited = new Promise((resolve) => {
-      const look = () => place.querySelector("[data-begun], [data-drawn]") && resolve();
+      const painted = () => requestAnimationFrame(() => setTimeout(resolve));
+      const look = () => place.querySelector("[data-begun], [data-drawn]") && painted();
       watch = new MutationObserver(look);
       watch.observe(place, { subtree: true, attributeFilter: ["data-begun", "data-drawn"] });
       setTimeout(resolve, MOST_WAITING);
@@ -177,13 +184,12 @@ const course = (() => {
 
   let before = Promise.resolve(); // groups build on those before them
   function show(view, packed) {
-    const described = unpacked(packed).json();
     before = before.then(async () => {
-      const group = await described;
+      const models = await assemble(await unpacked(packed).json());
       const place = placeOf(view);
-      await (await runtime).show(await assemble(group), view, place);
+      await (await runtime).show(models, view, place);
       place.dataset.alive = "";
-      if (!first && place.querySelector(".explorer")) await drawn((first = place));
+      if (!first && place.querySelector(".explorer, .explorer-stepped")) await drawn((first = place));
     });
     before = before.catch((error) => console.error("A widget of this page could not be shown.", error));
   }
