@@ -1,11 +1,12 @@
 """The experiment: every chapter's model, trained from ten seeds, and measured.
 
 ``python -m experiments.ten_trainings`` trains at the chapters' own settings, with twelve latent numbers and
-with two; with twelve, chapter 2 also without its weight decay, so that one can tell what the decay does, and
-chapter 4 also with sizes that all digits share, so that one can tell what sizes of their own do. It
-writes one line for each number measured to ``helpers/assets/ten_trainings.csv``, and a picture to ``docs/``.
-It can be interrupted at any time; the next call does what is missing. Independent runs go side
-by side under joblib, here or on a Dask cluster: ``pip install --editable ".[experiments]"`` brings both.
+with two; with twelve, chapter 2 also without its weight decay and chapter 1 with it, so that one can tell
+what the decay does, and chapter 4 also with sizes that all digits share, so that one can tell what sizes of
+their own do. It writes one line for each number measured to ``helpers/assets/ten_trainings.csv``, and a
+picture to ``docs/``. It can be interrupted at any time; the next call does what is missing. Independent
+runs go side by side under joblib, here or on a Dask cluster: ``pip install --editable ".[experiments]"``
+brings both.
 """
 
 import argparse
@@ -71,6 +72,7 @@ def all_runs(seeds: int, latent_dims: list[int]) -> list[Run]:
     }
     if LATENT_DIM in latent_dims:
         kinds |= {(chapter, LATENT_DIM, 0.0, own) for chapter in losses.BY_CHAPTER}
+        kinds |= {(1, LATENT_DIM, WEIGHT_DECAY_BY_CHAPTER[2], own)}
         kinds |= {(4, LATENT_DIM, 0.0, sizes) for sizes in SIZES}
     return [Run(*kind, seed) for seed in range(seeds) for kind in sorted(kinds)]
 

@@ -201,12 +201,22 @@ def test_no_text_quotes_a_chapter_that_got_worse_as_better():
                 assert improved(metric, chapter).sum() >= 8, (metric, chapter)
 
 
-def test_what_chapter_4_says_of_idle_numbers_and_of_measuring():
+def test_what_chapter_4_says_of_idle_numbers():
     blind, idle = measured("Fréchet distance", 4), (12 * measured("idle", 4, "none")).round()
     assert set(idle) == {4, 5}
     assert blind[idle == 5].min() > blind[idle == 4].max()
-    for chapter in (1, 2, 3):
-        assert blind.median() < measured("Fréchet distance", chapter, "fitted").min()
+
+
+def test_chapter_2_gains_by_both_kinds_of_springs_and_by_neither_alone():
+    none, codes, weights, both = (
+        measured("Fréchet distance", chapter, weight_decay=decay)
+        for decay in (0.0, 0.3)
+        for chapter in (1, 2)
+    )
+    assert len(none) == len(codes) == len(weights) == len(both) == 10
+    assert codes.median() == pytest.approx(none.median(), rel=0.1)
+    assert weights.min() > none.max()
+    assert both.median() < 0.8 * none.median()
 
 
 def test_each_half_step_of_chapter_4_makes_better_samples_and_a_larger_loss():
