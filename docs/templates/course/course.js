@@ -81,7 +81,9 @@ const course = (() => {
   /** The promise of a block's bytes, unpacked when a widget first asks for them: many widgets may share them. */
   function bytesOfBlock(number) {
     const block = blockOf(number);
-    return (block.bytes ??= block.packed.then((packed) => unpacked(packed).arrayBuffer()));
+    block.bytes ??= block.packed.then((packed) => unpacked(packed).arrayBuffer());
+    block.packed = null; // it need not be kept twice
+    return block.bytes;
   }
 
   /** A network's weights in half precision, of which light.py made palettes and indices. */
