@@ -22,10 +22,8 @@ EPOCHS_BY_DIM = {
     LATENT_DIM: {1: EPOCHS, 2: EPOCHS, 3: EPOCHS, 4: 100},
     MAP_DIM: {1: EPOCHS, 2: 30, 3: 30, 4: 30},
 }
-TYPICAL_SEEDS = {
-    (1, LATENT_DIM): 1,
-    (2, LATENT_DIM): 3,
-}  # blind samples score near the median of ten there; else the seed is 0
+# Where blind samples score near the median of ten; else the seed is 0.
+TYPICAL_SEEDS = {(1, LATENT_DIM): 1, (2, LATENT_DIM): 3}
 EPILOGUE_EPOCHS, EPILOGUE_FLOW_EPOCHS, EPILOGUE_FLOW_BATCH_SIZE = 40, 120, 1024
 PEAK_LR_BY_DIM = {LATENT_DIM: PEAK_LR, MAP_DIM: MAP_PEAK_LR}
 

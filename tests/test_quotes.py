@@ -201,10 +201,12 @@ def test_no_text_quotes_a_chapter_that_got_worse_as_better():
                 assert improved(metric, chapter).sum() >= 8, (metric, chapter)
 
 
-def test_what_chapter_4_says_of_idle_numbers():
+def test_what_chapter_4_says_of_idle_numbers_and_of_measuring():
     blind, idle = measured("Fréchet distance", 4), (12 * measured("idle", 4, "none")).round()
     assert set(idle) == {4, 5}
     assert blind[idle == 5].min() > blind[idle == 4].max()
+    for chapter in (1, 2, 3):
+        assert blind.median() < measured("Fréchet distance", chapter, "fitted").min()
 
 
 def test_chapter_2_gains_by_both_kinds_of_springs_and_by_neither_alone():
