@@ -99,9 +99,11 @@ def neighbors(model: Autoencoder, images: Tensor, labels: Tensor, step: float, t
         step: how far to move each latent number, on average; see ``models.Autoencoder.neighbors``.
         title: what the model is called.
     """
-    rows = {
-        f"near the {label}": model.neighbors(image, step) for image, label in zip(images, labels, strict=True)
-    }
+    digits, rows = as_labels(labels, images).tolist(), {}
+    for place, digit in enumerate(digits):
+        earlier = digits[:place].count(digit)
+        name = f"near the {digit}" + (f", number {earlier + 1}" if earlier else "")
+        rows[name] = model.neighbors(images[place], step)
     return strips(rows, f"{title}: twelve neighbors, each number moved by about {step}")
 
 
@@ -252,11 +254,16 @@ def _neighborhoods(codes, labels, sizes, axes):
 
 
 @in_the_course_s_style
-def clouds(groups: dict[str, Tensor], ways: Tensor | None = None) -> Picture:
+def clouds(
+    groups: dict[str, Tensor],
+    numbers: tuple[str, str] = ("latent number 1", "latent number 2"),
+    ways: Tensor | None = None,
+) -> Picture:
     """Draw clouds of points of two numbers side by side, and ways across the last one.
 
     Args:
         groups: name to points, (N, 2); the first tells where the edges are, see ``map_edges``.
+        numbers: what the two are called.
         ways: points on the way at one time after another, (times, n, 2).
     """
     figure = Picture(min(4.2 * len(groups), 11), 4)
@@ -266,8 +273,8 @@ def clouds(groups: dict[str, Tensor], ways: Tensor | None = None) -> Picture:
     for axes, (name, points) in zip(all_axes, groups.items(), strict=True):
         axes.scatter(*points.T.numpy(), s=2, alpha=0.4, color="0.45", linewidths=0, rasterized=True)
         axes.set_title(name, fontsize=FONT_SIZE)
-        axes.set(xlabel="latent number 1", xlim=x_edges, ylim=y_edges, aspect="equal")
-    all_axes[0].set_ylabel("latent number 2")
+        axes.set(xlabel=numbers[0], xlim=x_edges, ylim=y_edges, aspect="equal")
+    all_axes[0].set_ylabel(numbers[1])
     if ways is not None:
         figure.alt += f"; on the last, the ways of {ways.shape[1]} points, from rings to dots"
         all_axes[-1].plot(*ways.permute(2, 0, 1).numpy(), color="C0", linewidth=1.5)

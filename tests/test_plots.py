@@ -61,6 +61,15 @@ def test_pictures_are_figures_with_alt_text_and_named_axes(name):
     assert base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1]).startswith(b"\x89PNG")
 
 
+def test_every_image_has_its_row_of_neighbors_even_beside_another_of_its_digit():
+    picture = plots.neighbors(a_model(), rand(3, 28, 28), [7, 7, 2], 0.4, "A model")
+    assert [axes.get_ylabel() for axes in picture.axes] == [
+        "near the 7",
+        "near the 7, number 2",
+        "near the 2",
+    ]
+
+
 def test_alt_text_cannot_break_out_of_its_attribute():
     assert 'alt="5 &lt; 6 &quot;"' in plots.Picture(1, 1, '5 < 6 "').html()
 
