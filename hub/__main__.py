@@ -21,7 +21,7 @@ try:
 
     from helpers import data
     from hub import COURSE, HERE, STATE
-    from hub.spawner import has_bubblewrap
+    from hub.spawner import SERVER, has_bubblewrap
     from hub.state import LEADER, address, password, secret, servers
 except ModuleNotFoundError as error:
     sys.exit(f'{error.name} is missing. Install it: pip install --editable ".[hub]"')
@@ -188,12 +188,21 @@ def end_former(state: Path) -> None:
 
 def end_servers(state: Path) -> None:
     """End the learners' servers, those that do not listen by force."""
-    running = [psutil.Process(number) for number in servers(state).values() if psutil.pid_exists(number)]
+    running = [process for number in servers(state).values() for process in _server(number)]
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, sign)
         running = psutil.wait_procs(running, timeout=15)[1]
+
+
+def _server(number):
+    """The server with this process number, in a list; an empty one if another process got the number."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(number)
+        if SERVER[-1] in process.cmdline():
+            return [process]
+    return []
 
 
 if __name__ == "__main__":

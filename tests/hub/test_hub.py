@@ -54,6 +54,17 @@ def test_what_ends_at_once_again_and_again_is_not_started_for_ever(tmp_path):
     assert (tmp_path / "proxy.log").read_text().startswith("the port is taken")
 
 
+def test_ends_the_learners_servers_and_nothing_that_got_the_number_of_one(tmp_path, monkeypatch):
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    server = subprocess.Popen([*sleep, spawner.SERVER[-1]], start_new_session=True)
+    other = subprocess.Popen(sleep, start_new_session=True)
+    monkeypatch.setattr(hub, "servers", lambda _: {"ada": server.pid, "ben": other.pid, "eve": 2**22 + 1})
+    hub.end_servers(tmp_path)
+    assert server.poll() is not None
+    assert other.poll() is None
+    other.kill()
+
+
 @pytest.mark.skipif(not spawner.has_bubblewrap(), reason="needs bubblewrap")
 def test_a_learner_sees_the_course_and_can_change_only_their_home(tmp_path):
     for name in ("ada", "ben"):
