@@ -73,8 +73,8 @@ def _grade_all(course, name, waiting, jobs):
                 _enter(course, name, work[done], by_hand.get(work[done], ()))
         except KeyboardInterrupt as interruption:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(running):
-                _kill(process)
+            while running:
+                _kill(running.pop())
             raise RuntimeError("interrupted. The same command goes on with what is left.") from interruption
 
 
@@ -84,10 +84,14 @@ def _run(course, name, student, settings, running):
     process.start()
     running.add(process)
     process.join(LIMIT)
-    running.discard(process)
+    failed = ""
     if process.is_alive():
         _kill(process)
         failed = f"it took more than {LIMIT} seconds"
+    elif process.exitcode and process in running:  # else an interruption ended it
+        failed = f"grading it was ended from outside, perhaps for lack of memory (code {process.exitcode})"
+    running.discard(process)
+    if failed:
         results.keep(course.root, name, student, Result([], failed=failed))
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import os
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import pytest
 from classroom import ENERGY, PRICE, WALK, cell
 from filelock import FileLock
 
-from homework import assignment, grade, late, marks, release, standing
+from homework import assignment, grade, late, marks, release, results, standing
 from homework.kernel import has_bubblewrap
 
 LISTENER = socket.create_server(("127.0.0.1", 0))  # something to connect to, for students who try
@@ -550,6 +551,16 @@ def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsy
     small.grade()
     assert f"{before} notebooks, 1 of them to be graded now" in capsys.readouterr().out
     assert small.marks()["perfect"]["energy-check"] == 0
+
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_grading_that_is_killed_from_outside_is_told_and_not_tried_for_ever(small, monkeypatch):
+    monkeypatch.setattr(grade, "_in_a_process", killed)
+    grade._run(small.course, small.name, "killed", None, set())
+    assert "ended from outside" in results.read(small.course.root, small.name, "killed").failed
 
 
 def test_what_was_graded_by_hand_stays_so_when_graded_again(graded):
