@@ -88,7 +88,7 @@ def _say_that_there_are_few():
 def load_torchvision(name: str, folder: Path | None = None, **options) -> tuple[Tensor, Tensor]:
     """Return all images and labels of a dataset of torchvision, downloaded at first use.
 
-    ``load_torchvision("FashionMNIST", train=False)``, ``load_torchvision("EMNIST", split="letters")``.
+    ``load_torchvision("FashionMNIST", train=False)``, ``load_torchvision("KMNIST", train=True)``.
 
     Args:
         name: of a class in ``torchvision.datasets`` whose images have one channel of 28 by 28.

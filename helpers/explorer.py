@@ -159,7 +159,7 @@ def explore_neighborhoods(
     digits = labels.unique().tolist()
     chosen = images[[labels.tolist().index(digit) for digit in digits]]
     centers, sizes = model.neighborhoods(chosen)
-    name, most, start = ("times learned", 3.0, 1.0) if size is None else ("size", 1.5, size)
+    name, most, start = ("times learned", 3.0, 1.0) if size is None else ("size", max(1.5, size), size)
     spreads = sizes if size is None else torch.ones_like(sizes)
     (scale,) = front_ends.sliders({name: (0.0, most)}, start)
     options = [str(digit) for digit in digits]
@@ -189,10 +189,10 @@ def explore_film(film: Film, neighborhoods: bool = False) -> widgets.Widget:
         neighborhoods: draw those that a model of chapter 4 has learned, as ellipses.
 
     Raises:
-        ValueError: nothing was filmed yet, or a model of other than two numbers.
+        ValueError: no training was filmed yet, or a model of other than two numbers.
     """
-    if not film.epochs:
-        raise ValueError("This film is empty: first train a model with training.fit(..., film=film).")
+    if len(film.epochs) < 2:
+        raise ValueError("This film shows no training yet: train a model with training.fit(..., film=film).")
     codes = torch.stack(film.codes)  # (moments, N, 2)
     if codes.shape[-1] != 2:
         raise ValueError(f"A film shows 2 latent numbers, this model has {codes.shape[-1]}.")

@@ -149,7 +149,8 @@ function buildPlayer(slider, last, signal) {
   };
   const step = (by) => () => {
     pause();
-    go(Math.round(slider.get("value")) + by);
+    const moment = slider.get("value"); // between two, after playing
+    go(by > 0 ? Math.floor(moment) + by : Math.ceil(moment) + by);
   };
   function play(before, moment) {
     frame = requestAnimationFrame((now) => {

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers import checkpoints
-from helpers.models import as_batch, as_labels, in_parts
+from helpers.models import as_batch, as_labels, in_a_batch, in_parts
 
 PATH = Path(__file__).parent / "assets" / "judge.safetensors"
 FEATURES = 64
@@ -61,6 +61,7 @@ def judge(images: Tensor) -> Verdict:
     """
     if len(images) == 0:
         raise ValueError("There is nothing to judge: no images were given.")
+    images = in_a_batch(images)
     as_batch(images[:1])
     with torch.no_grad():
         features, logits = in_parts(lambda part: shipped()(as_batch(part)), images, JUDGED_AT_A_TIME)

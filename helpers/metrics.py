@@ -17,7 +17,7 @@ from helpers.judge import Verdict, judge
 from helpers.models import AT_A_TIME, Autoencoder, as_batch, as_labels, in_parts
 
 Scores = dict[str, dict[str, float]]
-SAMPLES = data.LIMIT or 10_000
+SAMPLES = min(data.LIMIT or 10_000, 10_000)
 WALKS = 1000
 SURE = 0.9
 IDLE = 0.01

@@ -30,13 +30,23 @@ def as_batch(images: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: the images have another type, shape or range.
     """
+    images = in_a_batch(images)
+    if images.shape[-2:] != (28, 28) or images.dim() > 4 or images.shape[1:-2] not in ((), (1,)):
+        raise ValueError(f"Images have shape {tuple(images.shape)}; expected (N, 28, 28) or (N, 1, 28, 28).")
+    return _from_0_to_1(images).float().reshape(-1, *IMAGE_SHAPE)
+
+
+def in_a_batch(images: Tensor) -> Tensor:
+    """Return images as they are, a single one (28, 28) as (1, 28, 28).
+
+    Raises:
+        TypeError: they are no tensor.
+    """
     if not isinstance(images, Tensor):
         raise TypeError(
             f"Images must be a torch tensor, not {type(images).__name__}: torch.as_tensor(images)."
         )
-    if images.shape[-2:] != (28, 28) or images.dim() > 4 or images.shape[1:-2] not in ((), (1,)):
-        raise ValueError(f"Images have shape {tuple(images.shape)}; expected (N, 28, 28) or (N, 1, 28, 28).")
-    return _from_0_to_1(images).float().reshape(-1, *IMAGE_SHAPE)
+    return images[None] if images.shape == (28, 28) else images
 
 
 def _from_0_to_1(images):
@@ -299,8 +309,11 @@ class SharedSizes(Autoencoder):
 
 
 def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
-    """Return what a function says of a batch, asked in parts: a tensor, or a tuple of them."""
-    if not isinstance(batch, Tensor) or batch.shape[:1].numel() <= size:
+    """Return what a function says of a batch, a tensor or a tuple of them, asked in parts to save memory.
+
+    With gradients, which keep what every part went through, nothing would be saved: it is asked once.
+    """
+    if torch.is_grad_enabled() or not isinstance(batch, Tensor) or batch.shape[:1].numel() <= size:
         return function(batch)
     whole = ()
     for start in range(0, len(batch), size):

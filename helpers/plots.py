@@ -115,6 +115,7 @@ def galleries(groups: dict[str, Tensor], columns: int = 8) -> Picture:
         groups: title to images, see ``models.as_batch``.
         columns: images in a row of each group.
     """
+    groups = {title: as_batch(images) for title, images in groups.items()}
     rows = max(math.ceil(len(images) / columns) for images in groups.values())
     width = min(3.6 * len(groups), 12)
     figure = Picture(width, width / len(groups) * rows / columns + 0.5)
@@ -136,6 +137,7 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
         rows: name to images, see ``models.as_batch``.
         caption: a title for the whole.
     """
+    rows = {name: as_batch(images) for name, images in rows.items()}
     longest = max(len(images) for images in rows.values())
     names, title, gap = 0.2 + LETTER * max(map(len, rows)), 0.4 if caption else 0, 0.1  # inches
     side = (11 - names) / max(longest, 10)

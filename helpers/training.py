@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from helpers import give_memory_back
 from helpers.films import Film
-from helpers.models import AT_A_TIME, Autoencoder, as_batch, whole_number
+from helpers.models import AT_A_TIME, Autoencoder, as_batch, in_a_batch, whole_number
 from helpers.settings import (
     BATCH_SIZE,
     EPOCHS,
@@ -157,18 +157,21 @@ class AdamW(torch.optim.AdamW):
 @contextlib.contextmanager
 def _kept_whole(model, progress):
     """Give back the model on the CPU, with finite weights, however training ends."""
-    last_good = finite_weights(model)
+    last_good = {}
 
     def keep():
-        nonlocal last_good
-        last_good = finite_weights(model)
+        last_good.update(finite_weights(model))
 
     try:
+        keep()
         yield keep
     except KeyboardInterrupt:
+        if not is_finite(model):  # which the next report would have said
+            model.load_state_dict(last_good)
         print(f"Interrupted in {progress.where}: the model keeps what it has learned so far.")
     except FloatingPointError:
-        model.load_state_dict(last_good)
+        if last_good:
+            model.load_state_dict(last_good)
         raise
     finally:
         progress.close()
@@ -179,14 +182,14 @@ def _kept_whole(model, progress):
 def evaluate(
     model: Autoencoder, loss: Callable[[Autoencoder, Tensor], Terms | Tensor], images: Tensor
 ) -> dict[str, float]:
-    """Return the terms of a loss on ``images`` (see ``models.as_batch``), without training.
+    """Return the terms of a loss on ``images`` or points (see ``as_examples``), without training.
 
     It is asked for some hundred images at a time, and the mean over all of them is returned.
     """
-    images, found = images[None] if images.dim() == 2 else images, Counter()
+    images, found = in_a_batch(images), Counter()
     with torch.no_grad():
         for part in images.split(AT_A_TIME):
-            terms = by_name(loss(model, as_batch(part)))
+            terms = by_name(loss(model, as_examples(part)))
             found.update({name: term.item() * len(part) / len(images) for name, term in terms.items()})
     return dict(found)
 
@@ -206,10 +209,14 @@ def shuffled_batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:
 
 def finite_weights(model: Autoencoder) -> dict[str, Tensor]:
     """Return a copy of the weights; raise FloatingPointError where one is NaN or infinite."""
-    weights = {name: weight.clone() for name, weight in model.state_dict().items()}
-    if not all(weight.isfinite().all() for weight in weights.values()):
+    if not is_finite(model):
         raise FloatingPointError("Weights became NaN or infinite. Try a smaller peak_lr.")
-    return weights
+    return {name: weight.clone() for name, weight in model.state_dict().items()}
+
+
+def is_finite(model: Autoencoder) -> bool:
+    """Is no weight NaN or infinite?"""
+    return all(weight.isfinite().all() for weight in model.state_dict().values())
 
 
 def by_name(loss: Terms | Tensor) -> Terms:

@@ -232,6 +232,7 @@ def test_neighborhoods_start_at_the_learned_sizes_or_at_the_given_one(digits):
     assert learned.page.controls[0].value == 1
     assert (fixed_row["centers"][7], fixed_row["spreads"][7]) == (code, [1, 1, 1])
     assert fixed.page.controls[0].value == 0.2
+    assert explorer.explore_neighborhoods(model, *digits, size=2.0).page.controls[0].value == 2
     assert learned.page.content["originals"][7 * 784 : 8 * 784] == first_seven.numpy().tobytes()
 
 

@@ -100,8 +100,10 @@ def unpacked(content):
 
 def test_what_cannot_be_shown_is_said_in_words(digits):
     film = films.Film(digits[0][:50], digits[1][:50], moments=4)
-    with pytest.raises(ValueError, match="This film is empty"):
-        explorer.explore_film(film)
+    for _ in range(2):  # with nothing, and with the moment before the first step
+        with pytest.raises(ValueError, match="This film shows no training yet"):
+            explorer.explore_film(film)
+        film(Autoencoder(latent_dim=2, width=16), 0, 1)
     torch.manual_seed(0)
     training.fit(
         Autoencoder(latent_dim=3, width=16),

@@ -48,6 +48,7 @@ def test_a_direction_that_is_right_costs_nothing(model):
     codes = torch.full((50, 3), 2.0)
     model.direction = lambda here, passed: (codes - here) / (1 - passed)  # one code: the line itself
     assert flow.direction(model, codes)["direction"] < 1e-6
+    assert training.evaluate(model, flow.direction, codes)["direction"] < 1e-6
 
 
 def test_a_constant_direction_is_followed_in_a_straight_line(model):

@@ -38,6 +38,7 @@ def test_a_verdict_holds_features_and_probabilities(test_set):
     assert torch.allclose(verdict.probabilities.sum(dim=1), torch.ones(1500))
     alone = judge.judge(test_set[0][1400:1401])
     assert torch.allclose(alone.probabilities[0], verdict.probabilities[1400], atol=1e-5)
+    assert torch.equal(judge.judge(test_set[0][1400]).probabilities, alone.probabilities)
 
 
 def test_nothing_to_judge_is_said_in_words():

@@ -48,6 +48,13 @@ PICTURES = {
 }
 
 
+def test_a_single_image_is_drawn_like_a_batch_of_one():
+    image = rand(28, 28)
+    for drawn in (plots.strips, plots.galleries):
+        alone, batch = ({"it": images} for images in (image, image[None]))
+        assert drawn(alone).png() == drawn(batch).png()
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_pictures_are_figures_with_alt_text_and_named_axes(name):
     picture = PICTURES[name]()

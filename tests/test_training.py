@@ -149,6 +149,24 @@ def test_an_interrupt_keeps_what_was_learned(model, images, capsys):
     assert not model.training
 
 
+def test_an_interrupt_keeps_no_weights_that_are_nan(model, images, capsys):
+    def breaks(model, batch):
+        if not training.is_finite(model):
+            raise KeyboardInterrupt
+        return (model.encode(batch) * 0).sqrt().sum()  # whose slope is infinite at 0
+
+    fit(model, breaks, images)
+    assert "Interrupted" in capsys.readouterr().out
+    assert model.encode(images).isfinite().all()
+
+
+def test_a_model_that_is_nan_already_is_answered_in_words(model, images):
+    model.decoder.hidden[0].weight.data[0] = torch.nan
+    with pytest.raises(FloatingPointError, match="Weights became NaN"):
+        fit(model, losses.autoencoder, images)
+    assert not model.training
+
+
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_nan_is_reported_with_its_epoch_and_undone(model, images, bad):
     calls = 0

@@ -74,6 +74,19 @@ def test_steps_by_keyboard(film):
         assert moment(film) == expected
 
 
+def test_steps_from_between_two_moments_lead_to_the_next(film):
+    film.sliders().first.focus()
+    film.press("Home")
+    film.press("ArrowRight", 6)
+    between = moment(film)
+    assert 0 < between < 1
+    film.button("Step on").click()
+    assert moment(film) == 1
+    film.press("ArrowLeft", 4)
+    film.button("Step back").click()
+    assert moment(film) == 0
+
+
 def test_a_hand_on_the_slider_ends_playing(film):
     film.button("Play").click()
     film.page.wait_for_timeout(300)
