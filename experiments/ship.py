@@ -15,7 +15,7 @@ import torch
 
 from experiments.files import write_weights
 from helpers import checkpoints, data, flow, losses, training
-from helpers.models import Autoencoder, in_parts
+from helpers.models import Autoencoder
 from helpers.settings import EPOCHS, LATENT_DIM, MAP_DIM, MAP_PEAK_LR, PEAK_LR, WEIGHT_DECAY_BY_CHAPTER
 
 EPOCHS_BY_DIM = {
@@ -45,11 +45,11 @@ def rebuild_epilogue() -> None:
     images, _ = data.load_mnist("train")
     torch.manual_seed(0)
     model = checkpoints.new_epilogue()
-    fit(model.autoencoder, flow.sharp, images, epochs=EPILOGUE_EPOCHS)
+    fit(model.autoencoder, losses.sharp, images, epochs=EPILOGUE_EPOCHS)
     with torch.no_grad():
-        codes = in_parts(model.encode, images)
+        codes = model.encode(images)
     settings = {"epochs": EPILOGUE_FLOW_EPOCHS, "batch_size": EPILOGUE_FLOW_BATCH_SIZE}
-    fit(model, flow.direction, codes, unit=flow.UNIT, **settings)
+    fit(model, losses.direction, codes, unit=flow.UNIT, **settings)
     write_weights(model, checkpoints.epilogue_path())
 
 

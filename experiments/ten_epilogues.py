@@ -14,7 +14,7 @@ from experiments.files import so_far, write_atomically
 from experiments.ship import fit
 from helpers import data, flow, losses, metrics, scoreboard
 from helpers.flow import LatentDiffusion
-from helpers.models import Autoencoder, in_parts
+from helpers.models import Autoencoder
 from helpers.settings import EPILOGUE_DIM, EPOCHS, FLOW_BATCH_SIZE, FLOW_EPOCHS
 
 AS_LONG = 12  # epochs of chapter 4 that take as long as the epilogue's two trainings, rounded up
@@ -26,14 +26,14 @@ def epilogue(seed: int) -> LatentDiffusion:
     images, _ = data.load_mnist("train")
     torch.manual_seed(seed)
     autoencoder = Autoencoder(EPILOGUE_DIM)
-    fit(autoencoder, flow.sharp, images, epochs=EPOCHS, seed=seed)
+    fit(autoencoder, losses.sharp, images, epochs=EPOCHS, seed=seed)
     with torch.no_grad():
-        codes = in_parts(autoencoder.encode, images)
+        codes = autoencoder.encode(images)
     torch.manual_seed(seed)
     model = LatentDiffusion(autoencoder)
     fit(
         model,
-        flow.direction,
+        losses.direction,
         codes,
         epochs=FLOW_EPOCHS,
         batch_size=FLOW_BATCH_SIZE,

@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from experiments.files import so_far, write_atomically
 from helpers import data, losses, metrics, plots, scoreboard, training
-from helpers.models import Autoencoder, SharedSizes
+from helpers.models import Autoencoder, SharedSizes, normal
 from helpers.settings import (
     EPOCHS,
     FIXED_SIZE,
@@ -43,6 +43,13 @@ SIZES = {  # who learns them, and how many
     scoreboard.OF_THE_CHAPTER: None,
     "one for all": 1,
     "one for each number": LATENT_DIM,
+}
+
+
+DRAWN = ("Fréchet distance", "recognizable", "coverage")
+SAMPLERS = {
+    "blind": {"color": "C0", "marker": "o", "shift": -0.1},
+    "fitted": {"color": "C1", "marker": "s", "shift": 0.1},
 }
 
 
@@ -103,8 +110,7 @@ def measured(run: Run) -> pd.DataFrame:
 def scaled_samples(model: Autoencoder, seed: int) -> Tensor:
     """Decode draws that know one number of the model: how far its codes spread on average."""
     spread = model.encode(data.load_mnist("test")[0]).std(dim=0).mean()
-    draws = torch.randn(metrics.SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed))
-    return model.decode(spread * draws)
+    return model.decode(spread * normal(metrics.SAMPLES, model.latent_dim, seed))
 
 
 @torch.no_grad()
@@ -114,7 +120,7 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
     torch.manual_seed(run.seed)
     terms = training.evaluate(model, losses.BY_CHAPTER[run.chapter], images)
     codes, sizes = model.neighborhoods(images)
-    used = metrics.usage(model, images[: metrics.WALKS])
+    used = metrics.usage(model, images[:1000])
     return {
         "copy": training.evaluate(model, losses.autoencoder, images)["reconstruction"],
         "floor of the copy": metrics.floor(images),
@@ -122,7 +128,6 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
         "test loss": sum(terms.values()),
         "spread": codes.std(dim=0).mean().item(),
         "distance from N(0, I)": metrics.distance_from_normal(trained_points(model, run.chapter, images)),
-        "jump": metrics.jump(model, images, seed=run.seed),
         **{
             f"same digit at {step}": metrics.same_digit(model, images, labels, step, run.seed)
             for step in RELATIVE_STEPS
@@ -131,7 +136,6 @@ def of_the_codes(model: Autoencoder, run: Run) -> dict[str, float]:
         NEWEST: metrics.cost_of_noise(model, images, 0.2, run.seed, relative=True).mean().item(),
         **_by_digit("cost of noise", metrics.cost_of_noise(model, images, FIXED_SIZE, run.seed), labels),
         **_by_digit("size", metrics.typical_sizes(sizes, used) if run.chapter == 4 else None, labels),
-        "recognizable on walks": metrics.recognizable_on_walks(model, images[: metrics.WALKS]),
         "idle": metrics.idle(used).double().mean().item(),
     }
 
@@ -231,8 +235,40 @@ def main(arguments: list[str] | None = None) -> None:
 def draw() -> None:
     """Draw what ships: the samples' scores for both sizes of latent space."""
     trainings = pd.concat([scoreboard.ten_trainings(latent_dim=dim) for dim in (LATENT_DIM, MAP_DIM)])
-    PICTURE.write_bytes(plots.scores(trainings).png())
+    PICTURE.write_bytes(picture(trainings).png())
     print(f"The picture is {PICTURE}.")
+
+
+@plots.in_the_course_s_style
+def picture(trainings: pd.DataFrame) -> plots.Picture:
+    """Draw how the samples of each chapter score: the median of all trainings, and a line from worst to best.
+
+    Args:
+        trainings: what ``scoreboard.ten_trainings`` returns. Each size of latent space gets a row.
+    """
+    dims = sorted(trainings["latent_dim"].unique(), reverse=True)
+    figure = plots.Picture(11, 3.3 * len(dims))
+    medians = []
+    for row, dim in zip(figure.subplots(len(dims), len(DRAWN), squeeze=False), dims, strict=True):
+        for axes, metric in zip(row, DRAWN, strict=True):
+            found = trainings[(trainings["latent_dim"] == dim) & (trainings["metric"] == metric)]
+            for sampler, look in SAMPLERS.items():
+                numbers = found[found["sampler"] == sampler].groupby("chapter")["value"]
+                _intervals(axes, numbers.agg(["min", "median", "max"]), sampler, **look)
+                medians.append(f"{metric}, {dim} numbers, {sampler}: {numbers.median().round(2).to_list()}")
+            axes.set(xlabel="chapter", xlim=(0.5, 4.5), xticks=range(1, 5))
+            axes.set_ylabel(f"{metric} ({dim} numbers)")
+            axes.set_ylim(0, None if metric == "Fréchet distance" else 1)
+    names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*names, fontsize=plots.FONT_SIZE, loc="outside upper left", ncols=2, frameon=False)
+    figure.alt = "How samples score, medians from the first chapter to the last. " + "; ".join(medians)
+    return figure
+
+
+def _intervals(axes, values, name, color, marker, shift):
+    below, above = values["median"] - values["min"], values["max"] - values["median"]
+    places = values.index + shift
+    axes.errorbar(places, values["median"], (below, above), fmt=marker, color=color, capsize=4, label=name)
 
 
 def _parser():

@@ -303,7 +303,7 @@ class Trial:
 
     @torch.no_grad()
     def _behind(self, found, some):
-        """Of points that were decoded, those behind the reconstruction; others may be there for a look."""
+        """The decoded points whose reconstruction was returned; others may be there for a look."""
         if found.value is None or found.value.dim():
             return some[0]
         costs = [losses.reconstruction(self.model.logits(points.float()), self.images) for points in some]

@@ -72,7 +72,7 @@ def _read(archive, name):
 
 
 def _unpacked(archive, name):
-    """Return an array that the system reads from its file as needed; what you write to it stays yours."""
+    """Memory-map an array, copy-on-write; None if its file is missing or not the archive's."""
     file = ARCHIVE.with_name(f"{name}.npy")
     with contextlib.suppress(OSError, ValueError):  # not there, or empty
         if zlib.crc32(np.memmap(file, mode="r")) == archive.zip.getinfo(file.name).CRC:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from helpers import front_ends, metrics, plots
 from helpers.films import Film
 from helpers.front_ends import Pad, open_pad
-from helpers.models import Autoencoder, as_batch, as_labels
+from helpers.models import Autoencoder, as_batch, as_labels, normal
 
 __all__ = [
     "choose",
@@ -172,7 +172,7 @@ def explore_neighborhoods(
         "learned": size is None,
     }
     content |= _drawn(pad, images)
-    draws = model.decode(_around(centers[0], start * spreads[0]))
+    draws = model.decode(centers[0] + start * spreads[0] * normal(DRAWS_IN_A_ROW, model.latent_dim, 0))
     picture = plots.strips({"the digit itself": chosen[:1], row["name"]: draws})
     return _explorer([model], content, [scale, choice], picture, [choice, scale], pad)
 
@@ -331,12 +331,6 @@ def _row(name, centers, spreads, codes, labels):
     """What the page needs for draws around one of the centers, and to guess what they are."""
     places = {"centers": centers.tolist(), "spreads": spreads.tolist()}
     return {"name": name} | places | _packed(codes, labels)
-
-
-def _around(center, spread):
-    """Always the same draws around a code, (DRAWS_IN_A_ROW, latent_dim)."""
-    generator = torch.Generator().manual_seed(0)
-    return center + spread * torch.randn(DRAWS_IN_A_ROW, len(center), generator=generator)
 
 
 def _decoder_of(model):

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers import losses
 from helpers.models import Autoencoder, in_parts, normal, whole_number
-from helpers.settings import FLOW_DEPTH, FLOW_WIDTH, PRICE, STEPS
+from helpers.settings import FLOW_DEPTH, FLOW_WIDTH, STEPS
 
 UNIT = "squared length missed"  # of the loss of directions
 
@@ -85,26 +84,3 @@ class LatentDiffusion(nn.Module):
         """
         starts = normal(n, self.latent_dim, seed)
         return in_parts(lambda some: self.decode(self.follow(some, steps)[-1]), starts)
-
-
-def sharp(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
-    """The autoencoder's loss in the epilogue: chapter 4's, at low prices for energy and neighborhood size."""
-    terms = losses.learned(model, images)
-    return {name: term if name == "reconstruction" else PRICE * term for name, term in terms.items()}
-
-
-def direction(model: LatentDiffusion, codes: Tensor) -> dict[str, Tensor]:
-    """How much the direction is missed somewhere on the straight way from a random point to a code.
-
-    Most of the practice is in the middle of the way (P. Esser et al., Scaling Rectified Flow Transformers
-    for High-Resolution Image Synthesis, arXiv 2403.03206).
-
-    Args:
-        model: its ``direction`` is trained.
-        codes: where to go, (batch, latent_dim).
-    """
-    starts = torch.randn_like(codes)
-    passed = torch.randn_like(codes[:, :1]).sigmoid()  # mostly in the middle, where it is hardest to tell
-    here = torch.lerp(starts, codes, passed)
-    missed = model.direction(here, passed) - (codes - starts)
-    return {"direction": missed.square().sum(dim=1).mean()}

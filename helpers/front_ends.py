@@ -280,9 +280,9 @@ def _round_step(rough):
 
 
 def _empty(widget, **values):
-    """Empty a widget to be closed, since JupyterLab keeps it, as it was before its last change.
+    """Empty a widget that is about to be closed, the smallest value last.
 
-    Therefore the last value to be taken is a small one.
+    JupyterLab keeps closed widgets as they were before their last change.
     """
     for name, value in values.items():
         setattr(widget, name, value)

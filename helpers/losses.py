@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from helpers.flow import LatentDiffusion
 from helpers.models import Autoencoder
-from helpers.settings import FIXED_SIZE
+from helpers.settings import FIXED_SIZE, PRICE
 
 
 def reconstruction(logits: Tensor, images: Tensor) -> Tensor:
@@ -82,6 +83,29 @@ def unpriced(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
     """A half step of chapter 4: learned sizes that cost nothing."""
     terms = learned(model, images)
     return {name: terms[name] for name in ("reconstruction", "energy")}
+
+
+def sharp(model: Autoencoder, images: Tensor) -> dict[str, Tensor]:
+    """The epilogue's autoencoder: chapter 4's loss, at low prices for energy and neighborhood size."""
+    terms = learned(model, images)
+    return {name: term if name == "reconstruction" else PRICE * term for name, term in terms.items()}
+
+
+def direction(model: LatentDiffusion, codes: Tensor) -> dict[str, Tensor]:
+    """The epilogue: how much the direction is missed, somewhere on the straight way to a code.
+
+    Flow matching, see ``flow.LatentDiffusion``, with most of the practice in the middle of the way (P. Esser
+    et al., Scaling Rectified Flow Transformers for High-Resolution Image Synthesis, arXiv 2403.03206).
+
+    Args:
+        model: its ``direction`` is trained.
+        codes: where to go, (batch, latent_dim).
+    """
+    starts = torch.randn_like(codes)
+    passed = torch.randn_like(codes[:, :1]).sigmoid()  # mostly in the middle, where it is hardest to tell
+    here = torch.lerp(starts, codes, passed)
+    missed = model.direction(here, passed) - (codes - starts)
+    return {"direction": missed.square().sum(dim=1).mean()}
 
 
 BY_CHAPTER = {1: autoencoder, 2: compact, 3: smooth, 4: learned}

@@ -14,14 +14,12 @@ from torch.nn import functional as F
 
 from helpers import data
 from helpers.judge import Verdict, judge
-from helpers.models import AT_A_TIME, Autoencoder, as_batch, as_labels, in_parts
+from helpers.models import AT_A_TIME, Autoencoder, as_batch, as_labels, in_parts, normal
 
 Scores = dict[str, dict[str, float]]
 SAMPLES = min(data.LIMIT or 10_000, 10_000)
-WALKS = 1000
 SURE = 0.9
 IDLE = 0.01
-SMALL_STEP = 0.4
 TRIES = 10
 ROWS = 25  # rows of a table of distances, which would be large as a whole
 
@@ -197,32 +195,6 @@ def _spreads(points):
 
 
 @torch.no_grad()
-def jump(model: Autoencoder, images: Tensor, step: float = SMALL_STEP, seed: int = 0) -> float:
-    """How far a decoded picture jumps for a small latent step, as a share of the way to another digit.
-
-    The step is small beside blind draws, whose standard deviation is 1, not beside the codes: where codes
-    are packed closely, the same step goes further.
-
-    Args:
-        model: encodes and decodes.
-        images: where to start from, at least two; see ``models.as_batch``.
-        step: the standard deviation of the step along each latent number.
-        seed: of the steps.
-    """
-    codes = model.encode(images)
-    noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
-    ways = torch.stack([codes, codes + step * noise, codes.roll(1, dims=0)], dim=1)  # (N, 3, latent_dim)
-    change, to_another = in_parts(lambda part: _ways(model, part), ways).mean(dim=0)
-    return (change / to_another.clamp(min=1e-12)).item()
-
-
-def _ways(model, codes):
-    """How far the first of three pictures is from the other two, (N, 2)."""
-    here, *others = (model.decode(points).flatten(1) for points in codes.unbind(dim=1))
-    return torch.stack([(other - here).norm(dim=1) for other in others], dim=1)
-
-
-@torch.no_grad()
 def same_digit(
     model: Autoencoder,
     images: Tensor,
@@ -246,7 +218,7 @@ def same_digit(
         relative: False for steps in the units of blind draws, whose standard deviation is 1.
     """
     codes, labels = model.encode(images), as_labels(labels, images)
-    noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(seed))
+    noise = normal(*codes.shape, seed)
     unit = codes.std(dim=0) if relative else 1.0
     read = _judged(model, codes + step * unit * noise).probabilities.argmax(dim=1)
     return (read == labels).double().mean().item()
@@ -298,21 +270,6 @@ def typical_sizes(sizes: Tensor, used: Tensor) -> Tensor:
     return sizes[:, ~idle(used)].log().mean(dim=1).exp()
 
 
-@torch.no_grad()
-def recognizable_on_walks(model: Autoencoder, images: Tensor, steps: int = 10) -> float:
-    """The share of recognizable pictures on straight walks from each image's code to the next one's.
-
-    Args:
-        model: encodes and decodes.
-        images: at least two; see ``models.as_batch``.
-        steps: pictures on each walk, the two ends left out.
-    """
-    codes = model.encode(images)
-    way = torch.linspace(0, 1, steps + 2)[1:-1, None, None]
-    passed = torch.lerp(codes, codes.roll(1, dims=0), way).flatten(0, 1)  # (steps * N, latent_dim)
-    return recognizable(judge(model.decode(passed)).probabilities)
-
-
 def floor(images: Tensor) -> float:
     """What a perfect copy would still cost, in nats per digit: gray pixels are never predicted for free.
 
@@ -338,18 +295,6 @@ def by_verdict(images: Tensor) -> dict[str, Tensor]:
     """Split images (see ``models.as_batch``) into those on which the judge settles, and the others."""
     sure = judge(images).probabilities.amax(dim=1) > SURE
     return {"the judge is sure of these": images[sure], "and not of these": images[~sure]}
-
-
-@torch.no_grad()
-def distance_to_a_digit(model: Autoencoder, points: Tensor, images: Tensor) -> Tensor:
-    """How far each latent point (N, latent_dim) is from the nearest code of ``images``, (N,).
-
-    Args:
-        model: encodes.
-        points: of its latent space.
-        images: see ``models.as_batch``.
-    """
-    return gap(points.float(), model.encode(images))
 
 
 def shape(codes: Tensor) -> dict[str, float]:

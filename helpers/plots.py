@@ -16,10 +16,8 @@ import numpy as np
 import torch
 from IPython.display import DisplayHandle
 from matplotlib import style
-from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
-from pandas import DataFrame
 from torch import Tensor
 
 from helpers.models import Autoencoder, as_batch, as_labels, normal
@@ -31,11 +29,6 @@ SCREEN_DPI = 100
 MAP_MARGIN = 0.04  # share of codes on each side that may lie beyond the edge of a map
 FONT_SIZE = 12
 LETTER = 0.08  # inches, the width of a letter of that size
-SCORES_SHOWN = ("Fréchet distance", "recognizable", "coverage")
-SAMPLERS = {
-    "blind": {"color": "C0", "marker": "o", "shift": -0.1},
-    "fitted": {"color": "C1", "marker": "s", "shift": 0.1},
-}
 
 
 def in_the_course_s_style(draw: Callable) -> Callable:
@@ -174,9 +167,7 @@ def extremes(images: Tensor, values: Tensor, least: str, most: str, caption: str
 def latent_map(
     codes: Tensor,
     labels: Tensor,
-    sizes: Tensor | None = None,
     title: str = "",
-    ellipses: int = 300,
     random_points: int = 0,
 ) -> Picture:
     """Draw where the codes of two numbers lie, colored by digit.
@@ -184,9 +175,7 @@ def latent_map(
     Args:
         codes: (N, 2).
         labels: the digits 0 to 9, (N,); see ``models.as_labels``.
-        sizes: neighborhood sizes (N, 2); the first ``ellipses`` of them are drawn around their codes.
         title: above the map, which adds how many random points there are.
-        ellipses: how many neighborhoods to draw.
         random_points: how many blind draws to add, as crosses.
 
     Raises:
@@ -199,9 +188,7 @@ def latent_map(
     figure = Picture(6.5, 6)
     figure.alt = (
         f"{title or 'Map of the latent space'}: {len(codes)} codes, colored by digit, each digit's "
-        "number at the middle of its codes, the outermost codes beyond the edge"
-        + (", with neighborhoods as ellipses" if sizes is not None else "")
-        + crosses
+        "number at the middle of its codes, the outermost codes beyond the edge" + crosses
     )
     axes = figure.add_subplot(aspect="equal", xlabel="latent number 1", ylabel="latent number 2")
     axes.set_title(title and title + crosses, fontsize=FONT_SIZE)
@@ -216,8 +203,6 @@ def latent_map(
         axes.text(*place, str(digit), ha="center", va="center", fontsize=FONT_SIZE, bbox=box, clip_on=True)
     if random_points:
         axes.scatter(*normal(random_points, 2, seed=0).T.numpy(), s=25, marker="x", color="black")
-    if sizes is not None:
-        axes.add_collection(_neighborhoods(codes[:ellipses], labels[:ellipses], sizes[:ellipses], axes))
     return figure
 
 
@@ -239,20 +224,6 @@ def map_edges(codes: Tensor) -> list[list[float]]:
     edges = codes.quantile(codes.new_tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
     middle, half = edges.mean(dim=0), 0.6 * (edges[1] - edges[0]).max()
     return torch.stack([middle - half, middle + half], dim=1).tolist()
-
-
-def _neighborhoods(codes, labels, sizes, axes):
-    widths, heights = (2 * sizes).T.numpy()
-    return EllipseCollection(
-        widths,
-        heights,
-        np.zeros(len(codes)),
-        units="xy",
-        offsets=codes.numpy(),
-        offset_transform=axes.transData,
-        facecolors="none",
-        edgecolors=[DIGIT_COLORS[digit] for digit in labels.tolist()],
-    )
 
 
 @in_the_course_s_style
@@ -306,25 +277,6 @@ def on_the_way(ways: Tensor, images: Tensor, codes: Tensor) -> Picture:
         right.text(28 * (i % 4) + 1, 28 * (i // 4) + 1, i + 1, va="top", bbox=box)
     left.set(xlabel="most used number", ylabel="second", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal")
     right.set(xticks=[], yticks=[], title="decoded")
-    return figure
-
-
-@in_the_course_s_style
-def manifold(decode: Callable[[Tensor], Tensor], reach: float = 2.5, n: int = 18) -> Picture:
-    """Decode an ``n`` by ``n`` grid of points of a space of two numbers.
-
-    Args:
-        decode: codes (N, 2) to images (N, 1, 28, 28).
-        reach: the grid goes from -reach to reach along both numbers.
-        n: points along each number.
-    """
-    ticks = torch.linspace(-reach, reach, n)
-    second, first = torch.meshgrid(ticks.flip(0), ticks, indexing="ij")
-    images = decode(torch.stack([first.flatten(), second.flatten()], dim=1))
-    figure = Picture(6.5, 6.5, f"What a grid of {n} by {n} points decodes to, from {-reach:g} to {reach:g}")
-    axes = figure.add_subplot(xlabel="latent number 1", ylabel="latent number 2")
-    edge = reach * n / (n - 1)
-    axes.imshow(tiles(images, n), extent=(-edge, edge, -edge, edge), **PAPER_AND_INK)
     return figure
 
 
@@ -430,53 +382,6 @@ def latent_numbers(importance: Tensor, codes: Tensor, sizes: Tensor) -> Picture:
         "spread of the codes": codes.std(dim=0)[order],
     }
     return bars(measures, "latent number, by importance", "three measures")
-
-
-@in_the_course_s_style
-def scores(trainings: DataFrame, yours: dict[int, dict] | None = None) -> Picture:
-    """Draw how the samples of each chapter score: the median of all trainings, and a line from worst to best.
-
-    Args:
-        trainings: what ``scoreboard.ten_trainings`` returns. Each size of latent space gets a row.
-        yours: chapter to the ``metrics.scores`` of a model of one's own, drawn as stars.
-    """
-    dims = sorted(trainings["latent_dim"].unique(), reverse=True)
-    figure = Picture(11, 3.3 * len(dims))
-    medians = []
-    for row, dim in zip(figure.subplots(len(dims), len(SCORES_SHOWN), squeeze=False), dims, strict=True):
-        for axes, metric in zip(row, SCORES_SHOWN, strict=True):
-            found = trainings[(trainings["latent_dim"] == dim) & (trainings["metric"] == metric)]
-            for sampler, look in SAMPLERS.items():
-                numbers = found[found["sampler"] == sampler].groupby("chapter")["value"]
-                _intervals(axes, numbers.agg(["min", "median", "max"]), look, sampler)
-                medians.append(f"{metric}, {dim} numbers, {sampler}: {numbers.median().round(2).to_list()}")
-            _stars(axes, metric, yours or {})
-            axes.set(
-                xlabel="chapter", xlim=(0.5, 4.5), xticks=range(1, 5), ylabel=f"{metric} ({dim} numbers)"
-            )
-            axes.set_ylim(0, None if metric == "Fréchet distance" else 1)
-    names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(*names, fontsize=FONT_SIZE, loc="outside upper left", ncols=3, frameon=False)
-    figure.alt = "How samples score, medians from the first chapter to the last. " + "; ".join(medians)
-    return figure
-
-
-def _intervals(axes, values, look, name):
-    below, above = values["median"] - values["min"], values["max"] - values["median"]
-    places = values.index + look["shift"]
-    axes.errorbar(
-        places, values["median"], (below, above), fmt=look["marker"], color=look["color"], capsize=4
-    )
-    axes.plot([], [], look["marker"], color=look["color"], label=name)
-
-
-def _stars(axes, metric, yours):
-    for chapter, found in yours.items():
-        for sampler, look in SAMPLERS.items():
-            place = chapter + look["shift"]
-            axes.plot(place, found[sampler][metric], "*", markersize=14, color=look["color"], mec="black")
-    if yours:
-        axes.plot([], [], "*", markersize=14, color="white", mec="black", label="yours")
 
 
 @in_the_course_s_style

@@ -52,13 +52,8 @@ class Guess(Spoken):
         step: float = 0,
         unit: str = "",
     ):
-        self.question, self.answers, self.control, self.step, self.unit = (
-            question,
-            answers,
-            control,
-            step,
-            unit,
-        )
+        self.question, self.answers, self.control = question, answers, control
+        self.step, self.unit = step, unit
         asked = widgets.HTML(f"<b>Your prediction.</b> {html.escape(question)}")
         chosen = self.heard(lambda answer: f"Your guess: {answer}.")
         super().__init__(f"{question} ({', '.join(answers)})", [asked, *seen, control, chosen], COLUMN)

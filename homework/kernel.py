@@ -125,17 +125,9 @@ def _bubblewrap(room_mb, connection=None):
     """
     command = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
     command += ["--die-with-parent", "--new-session", "--proc", "/proc"]
-    command += [
-        "--dev",
-        "/dev",
-        "--size",
-        str(room_mb * 2**20),
-        "--tmpfs",
-        "/dev/shm",
-        "--remount-ro",
-        "/dev",
-    ]
-    command += ["--size", str(room_mb * 2**20), "--tmpfs", ROOM, "--size", str(2**20), "--tmpfs", SOCKETS]
+    room = ["--size", str(room_mb * 2**20), "--tmpfs"]
+    command += ["--dev", "/dev", *room, "/dev/shm", "--remount-ro", "/dev"]
+    command += [*room, ROOM, "--size", str(2**20), "--tmpfs", SOCKETS]
     for there in ("/proc/sys", "/proc/sysrq-trigger"):  # what root may write is root's in a sandbox, too
         command += ["--ro-bind-try", there, there]
     needed = [*SYSTEM, *(f"/etc/{name}" for name in SETTINGS), sys.base_prefix, sys.prefix]

@@ -215,7 +215,7 @@ RIGHT = {
     },
     "direction": {
         "": [
-            "loss = flow.direction",
+            "loss = losses.direction",
             "def loss(model, codes):\n"
             "    start, passed = torch.randn_like(codes), torch.rand(len(codes), 1)\n"
             "    way = codes - start\n"

@@ -27,7 +27,7 @@ def test_learns_a_cloud_that_no_gaussian_fits():
     codes, others = crescent(10_000, 0), crescent(1000, 1)
     fitted = torch.distributions.MultivariateNormal(codes.mean(dim=0), codes.T.cov()).sample((1000,))
     settings = {"epochs": 20, "batch_size": 256, "unit": flow.UNIT}
-    history = training.fit(model, flow.direction, codes, **settings)
+    history = training.fit(model, losses.direction, codes, **settings)
     assert list(history[0]) == ["epoch", "direction"]
     with torch.no_grad():
         ends = model.follow(torch.randn(1000, 2))[-1]
@@ -39,7 +39,7 @@ def test_learns_a_cloud_that_no_gaussian_fits():
 
 def test_training_leaves_the_autoencoder_alone(model):
     before = {name: weight.clone() for name, weight in model.autoencoder.state_dict().items()}
-    training.fit(model, flow.direction, torch.randn(512, 3), epochs=1, batch_size=64)
+    training.fit(model, losses.direction, torch.randn(512, 3), epochs=1, batch_size=64)
     for name, weight in model.autoencoder.state_dict().items():
         assert torch.equal(weight, before[name])
 
@@ -47,8 +47,8 @@ def test_training_leaves_the_autoencoder_alone(model):
 def test_a_direction_that_is_right_costs_nothing(model):
     codes = torch.full((50, 3), 2.0)
     model.direction = lambda here, passed: (codes - here) / (1 - passed)  # one code: the line itself
-    assert flow.direction(model, codes)["direction"] < 1e-6
-    assert training.evaluate(model, flow.direction, codes)["direction"] < 1e-6
+    assert losses.direction(model, codes)["direction"] < 1e-6
+    assert training.evaluate(model, losses.direction, codes)["direction"] < 1e-6
 
 
 def test_a_constant_direction_is_followed_in_a_straight_line(model):
@@ -86,12 +86,12 @@ def test_encodes_and_decodes_as_its_autoencoder(model):
 def test_low_prices_are_chapter_4_s_loss_with_a_factor():
     model, images = Autoencoder(latent_dim=3, width=8), torch.rand(5, 1, 28, 28)
     torch.manual_seed(0)
-    cheap = flow.sharp(model, images)
+    cheap = losses.sharp(model, images)
     torch.manual_seed(0)
     full = losses.learned(model, images)
     assert cheap["reconstruction"] == full["reconstruction"]
     for name in ("energy", "neighborhood size"):
-        assert torch.isclose(cheap[name], flow.PRICE * full[name])
+        assert torch.isclose(cheap[name], losses.PRICE * full[name])
 
 
 @pytest.mark.parametrize("shapes", [((5, 2), (5, 1)), ((5, 3), (5,)), ((5, 3), (4, 1)), ((3,), (3, 1))])

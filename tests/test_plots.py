@@ -37,10 +37,8 @@ PICTURES = {
     "price_of_a_size": lambda: plots.price_of_a_size(losses.neighborhood_size),
     "latent_numbers": lambda: plots.latent_numbers(rand(12), rand(50, 12), rand(50, 12)),
     "latent_map": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10),
-    "neighborhoods": lambda: plots.latent_map(rand(50, 2), torch.arange(50) % 10, sizes=rand(50, 2)),
     "clouds": lambda: plots.clouds({"codes": rand(50, 2), "ends": rand(50, 2)}, ways=rand(5, 3, 2)),
     "on_the_way": lambda: plots.on_the_way(rand(5, 8, 2), rand(8, 1, 28, 28), rand(50, 2)),
-    "manifold": lambda: plots.manifold(lambda codes: rand(len(codes), 1, 28, 28), n=5),
     "distances": lambda: plots.distances({"codes": rand(50, 12), "random points": rand(60, 12)}),
     "bars": lambda: plots.bars({"usage": rand(12), "spread": rand(12)}, "latent number", "squared change"),
     "lines": lambda: plots.lines({"before": rand(9), "after": rand(9)}, torch.arange(9), "step", "distance"),
@@ -105,12 +103,6 @@ def test_ten_digits_have_ten_colors():
     assert len(set(plots.DIGIT_COLORS)) == 10
 
 
-def test_the_manifold_has_the_second_number_pointing_up():
-    asked = []
-    plots.manifold(lambda codes: asked.append(codes) or torch.zeros(len(codes), 1, 28, 28), reach=1, n=2)
-    assert asked[0].tolist() == [[-1, 1], [1, 1], [-1, -1], [1, -1]]
-
-
 def test_latent_numbers_stand_by_importance():
     importance = torch.tensor([0.0, 4.0, 1.0])
     codes, sizes = rand(50, 3), torch.tensor([1.0, 0.1, 0.4]).expand(50, 3)
@@ -172,7 +164,7 @@ def test_what_still_carries_gradients_is_drawn():
     plots.bars({"values": values}, "number", "value")
     plots.lines({"values": values}, values, "x", "y")
     plots.distances({"codes": rand(50, 12).requires_grad_()})
-    plots.latent_map(rand(50, 2).requires_grad_(), [7] * 50, sizes=rand(50, 2).requires_grad_())
+    plots.latent_map(rand(50, 2).requires_grad_(), [7] * 50)
 
 
 def test_the_live_loss_is_one_picture_that_changes(monkeypatch):

@@ -13,7 +13,7 @@ import torch
 from distributed import Client
 
 from experiments import ten_trainings
-from helpers import data, metrics, plots, scoreboard
+from helpers import data, metrics, scoreboard
 from helpers.models import Autoencoder
 from helpers.settings import FIXED_SIZE
 
@@ -106,7 +106,6 @@ def few_digits(train_set, test_set, monkeypatch):
     sets = {"train": train_set, "test": test_set}
     monkeypatch.setattr(data, "load_mnist", lambda split: tuple(part[:512] for part in sets[split]))
     monkeypatch.setattr(metrics, "SAMPLES", 100)
-    monkeypatch.setattr(metrics, "WALKS", 50)
     for cached in (metrics.test_digits, metrics.real_digits):
         cached.cache_clear()
     yield
@@ -269,8 +268,7 @@ def test_three_samplers_stand_side_by_side():
 
 
 def test_the_picture_of_the_scores_tells_their_medians():
-    yours = {3: {how: metrics.real_digits() for how in ("blind", "fitted")}}
-    picture = plots.scores(scoreboard.ten_trainings(3), yours)
+    picture = ten_trainings.picture(scoreboard.ten_trainings(3))
     assert "coverage, 12 numbers, blind: [" in picture.alt
     assert len(picture.axes) == 3
-    assert "yours" in [text.get_text() for text in picture.legends[0].get_texts()]
+    assert {text.get_text() for text in picture.legends[0].get_texts()} == {"blind", "fitted"}
