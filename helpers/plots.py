@@ -17,7 +17,7 @@ import torch
 from IPython.display import DisplayHandle
 from matplotlib import style
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from torch import Tensor
 
 from helpers.models import Autoencoder, as_batch, as_labels, normal
@@ -347,6 +347,8 @@ def lines(curves: dict[str, Sequence[float]], x: Sequence[float], xlabel: str, y
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     for (name, values), dash in zip(curves.items(), cycle(DASHES), strict=False):
         axes.plot(torch.as_tensor(x), torch.as_tensor(values).detach(), dash, linewidth=2, label=name)
+    if not torch.as_tensor(x).is_floating_point():
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend_above(axes)
     return figure
 

@@ -160,7 +160,7 @@ def quotes():
         ],
         "notebooks/epilogue_latent_diffusion.ipynb": [
             f"In ten trainings its Fréchet distance came out {between(epilogues('epilogue'))}; that of "
-            f"chapter 4, trained for as long (12 epochs instead of 5), {between(epilogues('chapter 4'))}.",
+            f"chapter 4, trained for as many seconds (12 epochs), {between(epilogues('chapter 4'))}.",
             f"of fewer than of chapter 4's, also after as little training ({percent('recognizable', 4)}).",
         ],
     }
