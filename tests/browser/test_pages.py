@@ -197,17 +197,3 @@ def test_counts_of_small_steps_become_counts_of_larger_ones():
 def test_what_is_no_network_s_weights_is_left_alone():
     assert light.halves_of(b"anything", [[5, 3]]) == (None, "bytes")
     assert light.recounted(b"anything", [[5, 3]], steps=3) == b"anything"
-
-
-def test_a_chapter_explores_and_leads_to_the_other_pages(site, new_page):
-    page = new_page(offline=True)
-    page.goto((site / "1_autoencoder.html").as_uri())
-    page.locator(DRAWN).nth(2).wait_for()
-    for place in range(3):
-        explored = Explored(page, place)
-        assert explored.moves()
-    links = page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
-    assert {"2_compact_latent_space.html", "4_variational_autoencoder.html"} <= set(links)
-    assert not [link for link in links if link.endswith(".ipynb") and "//" not in link]
-    assert page.title() == "1. Autoencoder"
-    page.close()

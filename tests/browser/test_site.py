@@ -166,6 +166,20 @@ def test_a_chapter_has_contents_code_that_folds_and_tables_that_scroll(new_page,
     page.close()
 
 
+def test_a_chapter_explores_and_leads_to_the_other_pages(site, new_page):
+    page = new_page(offline=True)
+    page.goto((site / "1_autoencoder.html").as_uri())
+    page.locator(DRAWN).nth(2).wait_for()
+    for place in range(3):
+        explored = Explored(page, place)
+        assert explored.moves()
+    links = page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
+    assert {"2_compact_latent_space.html", "4_variational_autoencoder.html"} <= set(links)
+    assert not [link for link in links if link.endswith(".ipynb") and "//" not in link]
+    assert page.title() == "1. Autoencoder"
+    page.close()
+
+
 def test_the_door_draws_anew_at_a_press_for_all_four_models(new_page, site):
     page = opened(new_page, site / "index.html")
     explored = Explored(page, 0)
