@@ -33,7 +33,8 @@ def load(chapter: int | str, latent_dim: int = LATENT_DIM) -> Autoencoder | Late
         model = new_epilogue()
         model.load_state_dict(read(epilogue_path(), rebuild=f"python -m experiments.ship {EPILOGUE}"))
         return model.eval()
-    if chapter not in BY_CHAPTER or latent_dim not in WIDTHS:
+    whole = not isinstance(chapter, bool | float) and chapter in tuple(BY_CHAPTER)
+    if not whole or latent_dim not in WIDTHS:
         raise ValueError(
             f"No model ships for chapter {chapter!r} with latent_dim={latent_dim!r}: chapters are 1 "
             f'to 4, latent_dim is {LATENT_DIM} or {MAP_DIM}; beside them there is "{EPILOGUE}".'

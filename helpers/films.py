@@ -53,6 +53,7 @@ class Film:
         """Return what the decoder of each moment makes of codes (N, latent_dim): (moments, N, 784)."""
         width, latent_dim = self._decoders[0]["hidden.0.weight"].shape
         decoder = Decoder(latent_dim, width).float()
+        codes = codes.float()
         decoded = codes.new_empty(len(self._decoders), len(codes), PIXELS)
         for weights, moment in zip(self._decoders, decoded, strict=True):
             decoder.load_state_dict(weights)

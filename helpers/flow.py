@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers.models import Autoencoder, in_parts, normal, whole_number
+from helpers.models import Autoencoder, as_autoencoder, in_parts, normal, whole_number
 from helpers.settings import FLOW_DEPTH, FLOW_WIDTH, STEPS
 
 UNIT = "squared length missed"  # of the loss of directions
@@ -23,12 +23,14 @@ class LatentDiffusion(nn.Module):
         depth: how many of them.
 
     Raises:
+        TypeError: it is no autoencoder.
         ValueError: width or depth is not a positive whole number.
     """
 
     def __init__(self, autoencoder: Autoencoder, width: int = FLOW_WIDTH, depth: int = FLOW_DEPTH):
         super().__init__()
-        self.autoencoder, self.latent_dim = autoencoder, autoencoder.latent_dim
+        self.autoencoder = as_autoencoder(autoencoder)
+        self.latent_dim = autoencoder.latent_dim
         width, depth = whole_number("width", width), whole_number("depth", depth)
         self.enter = nn.Linear(self.latent_dim + 1, width)
         self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
@@ -45,6 +47,7 @@ class LatentDiffusion(nn.Module):
         Raises:
             ValueError: they have another shape.
         """
+        points, passed = (torch.as_tensor(given, dtype=torch.float32) for given in (points, passed))
         n = len(points)
         if points.shape != (n, self.latent_dim) or passed.shape != (n, 1):
             raise ValueError(
@@ -58,6 +61,7 @@ class LatentDiffusion(nn.Module):
 
     def follow(self, points: Tensor, steps: int = STEPS) -> Tensor:
         """Go where the directions lead, in equal steps; all points on the way, (steps + 1, N, latent_dim)."""
+        points = torch.as_tensor(points, dtype=torch.float32)
         way = [points]
         for step in range(whole_number("steps", steps)):
             passed = points.new_full((len(points), 1), step / steps)
@@ -65,12 +69,14 @@ class LatentDiffusion(nn.Module):
             way.append(points)
         return torch.stack(way)
 
+    @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Return the autoencoder's code of each image, (N, latent_dim)."""
+        """Return the autoencoder's code of each image, (N, latent_dim), without gradients: it is trained."""
         return self.autoencoder.encode(images)
 
+    @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Return images (N, 1, 28, 28), pixels from 0 to 1, for codes (N, latent_dim)."""
+        """Return images (N, 1, 28, 28), pixels from 0 to 1, for codes (N, latent_dim), without gradients."""
         return self.autoencoder.decode(codes)
 
     @torch.no_grad()

@@ -62,7 +62,6 @@ def judge(images: Tensor) -> Verdict:
     if len(images) == 0:
         raise ValueError("There is nothing to judge: no images were given.")
     images = in_a_batch(images)
-    as_batch(images[:1])
     with torch.no_grad():
         features, logits = in_parts(lambda part: shipped()(as_batch(part)), images, JUDGED_AT_A_TIME)
     return Verdict(features, logits.softmax(dim=1))

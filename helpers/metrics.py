@@ -14,7 +14,17 @@ from torch.nn import functional as F
 
 from helpers import data
 from helpers.judge import Verdict, judge
-from helpers.models import AT_A_TIME, Autoencoder, as_batch, as_labels, in_parts, normal
+from helpers.models import (
+    AT_A_TIME,
+    Autoencoder,
+    as_autoencoder,
+    as_batch,
+    as_labels,
+    generator,
+    in_a_batch,
+    in_parts,
+    normal,
+)
 
 Scores = dict[str, dict[str, float]]
 SAMPLES = min(data.LIMIT or 10_000, 10_000)
@@ -32,6 +42,7 @@ def scores(model: Autoencoder, images: Tensor, seed: int = 0) -> Scores:
         images: whose codes the fitted sampler has measured; see ``models.as_batch``.
         seed: of the samples.
     """
+    model = as_autoencoder(model)
     codes = {"blind": model.draw(SAMPLES, seed), "fitted": model.draw_fitted(images, SAMPLES, seed)}
     return {sampler: _compared(_judged(model, drawn)) for sampler, drawn in codes.items()}
 
@@ -217,9 +228,9 @@ def same_digit(
         seed: of the steps.
         relative: False for steps in the units of blind draws, whose standard deviation is 1.
     """
-    codes, labels = model.encode(images), as_labels(labels, images)
+    codes, labels = as_autoencoder(model).encode(images), as_labels(labels, images)
     noise = normal(*codes.shape, seed)
-    unit = codes.std(dim=0) if relative else 1.0
+    unit = _own_spread(codes) if relative else 1.0
     read = _judged(model, codes + step * unit * noise).probabilities.argmax(dim=1)
     return (read == labels).double().mean().item()
 
@@ -237,11 +248,18 @@ def cost_of_noise(
         seed: of the noise.
         relative: as a share of how far the codes spread along that number.
     """
-    codes, generator = model.encode(images), torch.Generator().manual_seed(seed)
-    size = size * codes.std(dim=0) if relative else size
-    tries = [codes + size * torch.randn(codes.shape, generator=generator) for _ in range(TRIES)]
+    codes, source = as_autoencoder(model).encode(images), generator(seed)
+    size = size * _own_spread(codes) if relative else size
+    tries = [codes + size * torch.randn(codes.shape, generator=source) for _ in range(TRIES)]
     noisy = torch.stack([_missed(model, images, points) for points in tries]).mean(dim=0)
     return noisy - _missed(model, images, codes)
+
+
+def _own_spread(codes):
+    """The standard deviation along each latent number, (latent_dim,)."""
+    if len(codes) < 2:
+        raise ValueError("How far codes spread takes two images or more to tell.")
+    return codes.std(dim=0)
 
 
 def _missed(model, images, codes):
@@ -256,6 +274,9 @@ def _missed(model, images, codes):
 
 def by_digit(values: Tensor, labels: Tensor) -> Tensor:
     """The average of values (N,) over the images of each digit, 0 to 9, (10,)."""
+    values = torch.as_tensor(values).float()
+    if values.dim() != 1:
+        raise ValueError(f"Values have shape {tuple(values.shape)}; expected one for each image, (N,).")
     labels = as_labels(labels, values)
     return torch.stack([values[labels == digit].mean() for digit in range(10)])
 
@@ -293,6 +314,7 @@ def average_guess(images: Tensor) -> float:
 
 def by_verdict(images: Tensor) -> dict[str, Tensor]:
     """Split images (see ``models.as_batch``) into those on which the judge settles, and the others."""
+    images = in_a_batch(images)
     sure = judge(images).probabilities.amax(dim=1) > SURE
     return {"the judge is sure of these": images[sure], "and not of these": images[~sure]}
 
@@ -329,7 +351,7 @@ def usage(model: Autoencoder, images: Tensor, seed: int = 0) -> Tensor:
     """
     codes = model.encode(images)
     decoded = model.decode(codes)
-    order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(codes), generator=generator(seed))
     changes = []
     for number in range(model.latent_dim):
         swapped = codes.clone()
@@ -354,7 +376,16 @@ def gap(points: Tensor, codes: Tensor) -> Tensor:
     Args:
         points: (N, latent_dim).
         codes: (M, latent_dim).
+
+    Raises:
+        ValueError: they have other shapes, or there are no codes.
     """
+    points, codes = points.float(), codes.float()
+    if not (points.dim() == codes.dim() == 2 and len(codes) and points.shape[1] == codes.shape[1]):
+        raise ValueError(
+            f"Points have shape {tuple(points.shape)}, codes {tuple(codes.shape)}; expected (N, latent_dim) "
+            "and (M, latent_dim), of the same model."
+        )
     return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.split(ROWS)])
 
 
@@ -367,6 +398,8 @@ def neighbor_agreement(codes: Tensor, labels: Tensor, neighbors: int = 10) -> fl
         labels: the digits, (N,); see ``models.as_labels``.
         neighbors: how many of the nearest codes to ask, the code itself left out.
     """
-    labels = as_labels(labels, codes)
+    codes, labels = codes.flatten(1).float(), as_labels(labels, codes)
+    if not 1 <= neighbors < len(codes):
+        raise ValueError(f"{len(codes)} codes have no {neighbors} nearest fellows each.")
     nearest = _with_nearest(codes, neighbors)[1][:, 1:]
     return (labels[nearest] == labels[:, None]).float().mean().item()

@@ -30,23 +30,27 @@ def as_batch(images: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: the images have another type, shape or range.
     """
-    images = in_a_batch(images)
-    if images.shape[-2:] != (28, 28) or images.dim() > 4 or images.shape[1:-2] not in ((), (1,)):
-        raise ValueError(f"Images have shape {tuple(images.shape)}; expected (N, 28, 28) or (N, 1, 28, 28).")
-    return _from_0_to_1(images).float().reshape(-1, *IMAGE_SHAPE)
+    return _from_0_to_1(in_a_batch(images)).float().reshape(-1, *IMAGE_SHAPE)
 
 
 def in_a_batch(images: Tensor) -> Tensor:
     """Return images as they are, a single one (28, 28) as (1, 28, 28).
 
     Raises:
-        TypeError: they are no tensor.
+        TypeError, ValueError: they are no tensor, or have another shape than images.
     """
     if not isinstance(images, Tensor):
-        raise TypeError(
-            f"Images must be a torch tensor, not {type(images).__name__}: torch.as_tensor(images)."
+        name = type(images).__name__
+        several = isinstance(images, list | tuple) and all(isinstance(one, Tensor) for one in images)
+        advice = (
+            "torch.stack(images), or the images without their labels"
+            if several
+            else "torch.as_tensor(images)"
         )
-    return images[None] if images.shape == (28, 28) else images
+        raise TypeError(f"Images must be a torch tensor, not {name}: {advice}.")
+    if images.shape[-2:] != (28, 28) or images.dim() > 4 or images.shape[1:-2] not in ((), (1,)):
+        raise ValueError(f"Images have shape {tuple(images.shape)}; expected (N, 28, 28) or (N, 1, 28, 28).")
+    return images[None] if images.dim() == 2 else images
 
 
 def _from_0_to_1(images):
@@ -61,6 +65,11 @@ def _from_0_to_1(images):
         return images / 255
     if not images.is_floating_point():
         raise TypeError(f"Images are {images.dtype}; expected uint8 from 0 to 255, or floats from 0 to 1.")
+    if math.isnan(low):
+        raise ValueError(
+            "Float images must lie between 0 and 1, but some of these are NaN. Did a model decode them that "
+            "has diverged? Train it anew."
+        )
     if not (low >= 0 and high <= 1):
         raise ValueError(
             f"Float images must lie between 0 and 1, but these go from {low:g} to {high:g}. "
@@ -97,6 +106,16 @@ def as_labels(labels, images: Tensor) -> Tensor:
     ):
         raise ValueError("Labels are the digits 0 to 9, as whole numbers.")
     return found.long()
+
+
+def as_autoencoder(model: "Autoencoder") -> "Autoencoder":
+    """Return the model; say in a TypeError where something else stands in its place."""
+    if not isinstance(model, Autoencoder):
+        advice = "Give the model itself, not what training.fit returns."
+        if hasattr(model, "autoencoder"):
+            advice = "It holds one: model.autoencoder."
+        raise TypeError(f"Expected a models.Autoencoder, not {type(model).__name__}. {advice}")
+    return model
 
 
 def whole_number(name: str, value: int, least: int = 1) -> int:
@@ -193,7 +212,7 @@ class Autoencoder(nn.Module):
 
     def neighborhoods(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of each image and the size of its neighborhood, each (N, latent_dim)."""
-        return in_parts(lambda part: self.encoder(as_batch(part)), images)
+        return in_parts(lambda part: self.encoder(as_batch(part)), in_a_batch(images))
 
     def logits(self, codes: Tensor) -> Tensor:
         """Return what ``decode`` squeezes to pixels, (N, 1, 28, 28), for codes (N, latent_dim).
@@ -263,9 +282,13 @@ class Autoencoder(nn.Module):
     @torch.no_grad()
     def draw_fitted(self, images: Tensor, n: int, seed: int | None = None) -> Tensor:
         """Return the codes (n, latent_dim) that ``sample_fitted`` decodes."""
-        if len(images) < 2:
-            raise ValueError(f"A Gaussian cannot be fitted to {len(images)} codes; give two images or more.")
         codes = self.encode(images).double()
+        if len(codes) < 2:
+            raise ValueError(f"A Gaussian cannot be fitted to {len(codes)} codes; give two images or more.")
+        if not codes.isfinite().all():
+            raise ValueError(
+                "The codes hold NaN or infinite numbers: this model has diverged. Train it anew."
+            )
         covariance = torch.atleast_2d(codes.T.cov())  # of a single number it would be a scalar
         values, vectors = torch.linalg.eigh(covariance)  # also where a latent number is idle
         root = vectors * values.clamp(min=0).sqrt()
@@ -328,9 +351,15 @@ def in_parts(function: Callable, batch: Tensor, size: int = AT_A_TIME):
 
 def normal(n: int, latent_dim: int, seed: int | None) -> Tensor:
     """Return blind draws: ``n`` points, each number from a standard normal distribution, (n, latent_dim)."""
-    generator = torch.Generator()
+    n = whole_number("n", n, least=0)
+    return torch.randn(n, latent_dim, generator=generator(seed), dtype=torch.float32)
+
+
+def generator(seed: int | None) -> torch.Generator:
+    """Return a source of random numbers: the same ones for the same seed, others each time for None."""
+    source = torch.Generator()
     if seed is None:
-        generator.seed()
+        source.seed()
     else:
-        generator.manual_seed(seed)
-    return torch.randn(whole_number("n", n, least=0), latent_dim, generator=generator, dtype=torch.float32)
+        source.manual_seed(whole_number("seed", seed, least=0))
+    return source

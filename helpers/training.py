@@ -186,7 +186,7 @@ def evaluate(
 
     It is asked for some hundred images at a time, and the mean over all of them is returned.
     """
-    images, found = in_a_batch(images), Counter()
+    images, found = images if are_points(images) else in_a_batch(images), Counter()
     with torch.no_grad():
         for part in images.split(AT_A_TIME):
             terms = by_name(loss(model, as_examples(part)))
@@ -196,8 +196,17 @@ def evaluate(
 
 def as_examples(batch: Tensor) -> Tensor:
     """Return images as the networks want them (``models.as_batch``), points (N, numbers) as they are."""
-    points = isinstance(batch, Tensor) and batch.dim() == 2 and batch.is_floating_point()
-    return batch if points else as_batch(batch)
+    return batch if are_points(batch) else as_batch(batch)
+
+
+def are_points(batch: Tensor) -> bool:
+    """Are these points (N, numbers), and no images?"""
+    return (
+        isinstance(batch, Tensor)
+        and batch.dim() == 2
+        and batch.is_floating_point()
+        and batch.shape != (28, 28)
+    )
 
 
 def shuffled_batches(images: Tensor, batch_size: int) -> Iterator[Tensor]:

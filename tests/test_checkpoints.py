@@ -62,7 +62,7 @@ def test_all_nine_together_are_small():
     assert sum(file.stat().st_size for file in files) < 35e6
 
 
-@pytest.mark.parametrize("arguments", [(0,), (5,), ("4",), (4, 3)])
+@pytest.mark.parametrize("arguments", [(0,), (5,), ("4",), (1.0,), ([1, 2],), (4, 3)])
 def test_unknown_models_are_answered_in_words(arguments):
     with pytest.raises(ValueError, match="No model ships"):
         checkpoints.load(*arguments)

@@ -44,6 +44,28 @@ def test_training_leaves_the_autoencoder_alone(model):
         assert torch.equal(weight, before[name])
 
 
+def test_no_loss_trains_the_autoencoder_by_way_of_its_codes(model):
+    def loss(model, images):
+        return losses.direction(model, model.encode(images))
+
+    before = {name: weight.clone() for name, weight in model.autoencoder.state_dict().items()}
+    training.fit(model, loss, torch.rand(128, 28, 28), epochs=1, batch_size=64)
+    for name, weight in model.autoencoder.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+def test_points_of_double_precision_are_led_too(model):
+    points = torch.randn(5, 3, dtype=torch.float64)
+    assert torch.equal(model.follow(points)[-1], model.follow(points.float())[-1])
+    training.fit(model, losses.direction, torch.randn(128, 3).double(), epochs=1, batch_size=64)
+
+
+@pytest.mark.parametrize("wrong", [[{"epoch": 1.0}], Autoencoder, None])
+def test_what_is_no_autoencoder_is_answered_in_words(wrong):
+    with pytest.raises(TypeError, match=r"Expected a models\.Autoencoder, not (list|type|NoneType)"):
+        LatentDiffusion(wrong)
+
+
 def test_a_direction_that_is_right_costs_nothing(model):
     codes = torch.full((50, 3), 2.0)
     model.direction = lambda here, passed: (codes - here) / (1 - passed)  # one code: the line itself

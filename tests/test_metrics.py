@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import prdc
 import pytest
 import torch
 
 from helpers import checkpoints, data, metrics
+from helpers.flow import LatentDiffusion
 from helpers.judge import judge
 from helpers.losses import reconstruction
 from helpers.models import Autoencoder, as_batch
@@ -224,6 +226,47 @@ def test_neighbors_show_the_same_digit_until_steps_grow_as_long_as_the_codes_spr
         model.encoder.code.bias *= 10
         model.decoder.hidden[0].weight /= 10
     assert metrics.same_digit(model, images, labels, 1.0) == pytest.approx(far, abs=0.005)
+
+
+MISTAKES = {
+    "history": (lambda x, y: metrics.same_digit([], x, y, 0.4), TypeError, "not what training.fit returns"),
+    "epilogue": (
+        lambda x, y: metrics.scores(LatentDiffusion(Autoencoder(3, 8)), x),
+        TypeError,
+        "It holds one: model.autoencoder",
+    ),
+    "other model": (lambda x, y: metrics.gap(torch.rand(5, 12), torch.rand(5, 16)), ValueError, "same model"),
+    "no codes": (lambda x, y: metrics.gap(torch.rand(5, 3), torch.rand(0, 3)), ValueError, r"\(0, 3\)"),
+    "two values": (lambda x, y: metrics.by_digit(torch.rand(5, 12), y), ValueError, r"\(N,\)"),
+    "few codes": (lambda x, y: metrics.neighbor_agreement(x, y), ValueError, "5 codes have no 10 nearest"),
+    "one image": (
+        lambda x, y: metrics.same_digit(Autoencoder(3, 8), x[:1], y[:1], 0.4),
+        ValueError,
+        "two images or more",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_answered_in_words(test_set, mistake):
+    call, error, words = MISTAKES[mistake]
+    with pytest.raises(error, match=words):
+        call(test_set[0][:5], test_set[1][:5])
+
+
+def test_bytes_booleans_and_seeds_of_numpy_serve_too(test_set):
+    images, labels = test_set[0][:200], test_set[1][:200]
+    by_pixels = metrics.neighbor_agreement(images, labels)
+    assert by_pixels == metrics.neighbor_agreement(images.flatten(1) / 255, labels)
+    assert metrics.by_digit(labels == 3, labels).tolist() == [digit == 3 for digit in range(10)]
+    model = Autoencoder(latent_dim=3, width=8)
+    assert metrics.same_digit(model, images, labels, 0.4, np.int64(1)) == metrics.same_digit(
+        model, images, labels, 0.4, 1
+    )
+
+
+def test_a_drawing_alone_is_split_by_the_judge(test_set):
+    assert sum(len(images) for images in metrics.by_verdict(test_set[0][0]).values()) == 1
 
 
 def test_no_measure_depends_on_the_model_s_mode_or_carries_gradients(test_set):

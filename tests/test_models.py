@@ -109,7 +109,9 @@ def test_all_ways_to_write_images_mean_the_same():
         (torch.zeros(2, 28, 28, dtype=torch.int64), TypeError, "expected uint8"),
         (torch.ones(2, 28, 28, dtype=torch.uint8), ValueError, r"pass images.bool\(\)"),
         (torch.full((2, 28, 28), 255.0), ValueError, "Divide images from 0 to 255 by 255"),
-        (torch.full((2, 28, 28), torch.nan), ValueError, "between 0 and 1"),
+        (torch.full((2, 28, 28), torch.nan), ValueError, "between 0 and 1, but some of these are NaN"),
+        ([torch.rand(28, 28)], TypeError, "torch.stack"),
+        (torch.rand(784), ValueError, r"shape \(784,\)"),
     ],
 )
 def test_other_images_are_answered_in_words(images, error, message):
