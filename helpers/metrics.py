@@ -63,11 +63,11 @@ def score(images: Tensor) -> dict[str, float]:
 
 
 def _compared(samples):
-    digits = test_digits()
-    density, coverage = density_and_coverage(samples.features, digits.features)
+    real = test_digits()
+    density, coverage = density_and_coverage(samples.features, real.features)
     return {
         "recognizable": recognizable(samples.probabilities),
-        "Fréchet distance": frechet_distance(samples.features, digits.features),
+        "Fréchet distance": frechet_distance(samples.features, real.features),
         "coverage": coverage,
         "density": density,
         "diversity": diversity(samples.probabilities),
@@ -93,6 +93,11 @@ def recognizable(probabilities: Tensor) -> float:
         probabilities: (N, 10), see ``judge.Verdict``.
     """
     return (_distributions(probabilities).amax(dim=1) > SURE).double().mean().item()
+
+
+def digits(images: Tensor) -> Tensor:
+    """The digit that the judge reads in each image (see ``models.as_batch``), (N,)."""
+    return judge(images).probabilities.argmax(dim=1)
 
 
 def diversity(probabilities: Tensor) -> float:

@@ -265,6 +265,11 @@ def test_bytes_booleans_and_seeds_of_numpy_serve_too(test_set):
     )
 
 
+def test_digits_are_read(test_set):
+    images, labels = test_set[0][:500], test_set[1][:500]
+    assert (metrics.digits(images) == labels).float().mean() > 0.98
+
+
 def test_a_drawing_alone_is_split_by_the_judge(test_set):
     assert sum(len(images) for images in metrics.by_verdict(test_set[0][0]).values()) == 1
 
