@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from helpers import front_ends, metrics, plots
 from helpers.films import Film
 from helpers.front_ends import Pad, open_pad
-from helpers.models import Autoencoder, as_batch, as_labels, normal
+from helpers.models import Autoencoder, as_batch, as_labels, named, normal
 
 __all__ = [
     "choose",
@@ -58,7 +58,7 @@ def explore_map(
     Raises:
         TypeError, ValueError: the model cannot be explored, or not as a map; or see images and labels.
     """
-    _check(model, pad)
+    _check(model, pad, neighborhoods)
     if model.latent_dim != 2:
         raise ValueError(
             f"A map shows 2 latent numbers, this model has {model.latent_dim}: use explore_numbers."
@@ -121,6 +121,7 @@ def explore_chapters(
     Raises:
         TypeError, ValueError: a model cannot be explored, or not beside the others; or see images and labels.
     """
+    models = named("explore_chapters", models, "model")
     for model in models.values():
         _check(model, pad)
     dims = sorted({model.latent_dim for model in models.values()})
@@ -154,7 +155,7 @@ def explore_neighborhoods(
     Raises:
         TypeError, ValueError: the model cannot be explored; or see images and labels.
     """
-    _check(model, pad)
+    _check(model, pad, size)
     images, labels = _paired(images, labels, MOST_CODES_TO_GUESS_BY)
     digits = labels.unique().tolist()
     chosen = images[[labels.tolist().index(digit) for digit in digits]]
@@ -240,7 +241,15 @@ def choose(pictures: dict[str, plots.Picture], description: str) -> widgets.Widg
     Args:
         pictures: name to picture, in the slider's order.
         description: what the names are values of.
+
+    Raises:
+        TypeError: these are not pictures by name.
     """
+    pictures = named("choose", pictures, "picture")
+    for name, picture in pictures.items():
+        if not isinstance(picture, plots.Picture):
+            got = type(picture).__name__
+            raise TypeError(f"choose shows what functions of plots return; '{name}' is of type {got}.")
     slider = widgets.SelectionSlider(options=list(pictures), description=description)
     pages = [front_ends.LargeHTML(picture.html()) for picture in pictures.values()]
     return front_ends.Stepped(slider, pages)
@@ -277,10 +286,14 @@ def _by_use(sliders, used):
     return controls
 
 
-def _check(model, pad=None):
-    """Refuse, in words, a model that network.js cannot compute."""
+def _check(model, pad=None, fourth=None):
+    """Refuse, in words, a model that network.js cannot compute, and what is no pad, or in a pad's place."""
     if not isinstance(model, Autoencoder):
-        raise TypeError(f"An explorer needs a models.Autoencoder, not {type(model).__name__}.")
+        whole = hasattr(model, "autoencoder")  # the epilogue's
+        hint = " Explore its .autoencoder, or see the whole with ways.explore." if whole else ""
+        raise TypeError(f"An explorer needs a models.Autoencoder, not {type(model).__name__}.{hint}")
+    if isinstance(fourth, Pad) or not isinstance(pad, Pad | None):
+        raise TypeError("An explorer takes a pad by name, pad=pad, where pad = explorer.open_pad().")
     computed = _is_computed(model.decoder, ["pixels"])
     if not computed or (pad and not _is_computed(model.encoder, ["code", "log_size"])):
         raise ValueError(

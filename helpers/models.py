@@ -129,6 +129,25 @@ def whole_number(name: str, value: int, least: int = 1) -> int:
     return found
 
 
+def named(function: str, things: dict, kind: str) -> dict:
+    """Return things by name, every name as text; say in words what a function wants instead of others.
+
+    Args:
+        function: that asks.
+        things: name to thing.
+        kind: of thing, whose last word stands for it in the example.
+
+    Raises:
+        TypeError, ValueError: it is no dict, or an empty one.
+    """
+    if isinstance(things, dict) and things:
+        return {str(name): thing for name, thing in things.items()}
+    empty = isinstance(things, dict)
+    error, got = (ValueError, "empty dict") if empty else (TypeError, type(things).__name__)
+    example = f'{{"a name": {kind.split()[-1]}}}'
+    raise error(f"{function} wants names with at least one {kind}: {example}, not this {got}.")
+
+
 def hidden_layers(inputs: int, width: int, depth: int) -> nn.Sequential:
     """Fully connected layers of ``width`` units, ``depth`` of them, each followed by a SiLU."""
     layers = [nn.Linear(width if i else inputs, width) for i in range(depth)]

@@ -14,13 +14,13 @@ from itertools import cycle
 
 import numpy as np
 import torch
-from IPython.display import DisplayHandle
+from IPython.display import DisplayHandle, display
 from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from torch import Tensor
 
-from helpers.models import Autoencoder, as_batch, as_labels, normal
+from helpers.models import Autoencoder, as_batch, as_labels, named, normal
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
@@ -60,6 +60,10 @@ class Picture(Figure):
         """Return the figure as an HTML image with its alt text; for ``scale`` see ``png``."""
         return self._html(base64.b64encode(self.png(scale)).decode())
 
+    def show(self, **_):
+        """Show the figure, as it is shown at the end of a cell."""
+        display(self)
+
     def _html(self, picture):
         width = round(self.get_figwidth() * SCREEN_DPI)
         return (
@@ -80,6 +84,51 @@ def tiles(images: Tensor, columns: int) -> np.ndarray:
     sheet = np.zeros((rows * columns, 28, 28), dtype=np.float32)
     sheet[: len(pixels)] = pixels
     return sheet.reshape(rows, columns, 28, 28).swapaxes(1, 2).reshape(rows * 28, columns * 28)
+
+
+def _images(function, groups):
+    """Groups of images by name, with at least one image."""
+    groups = {name: as_batch(images) for name, images in named(function, groups, "group of images").items()}
+    if not any(map(len, groups.values())):
+        raise ValueError(f"{function} got no image at all, only names: {', '.join(groups)}.")
+    return groups
+
+
+def _floats(what, values, *shape):
+    """Numbers as floats of this shape, from a tensor, an array, a list or a column of a table.
+
+    A letter in ``shape`` stands for any size.
+    """
+    try:
+        found = torch.as_tensor(values if isinstance(values, Tensor | list) else np.array(values))
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = type(values).__name__
+        raise TypeError(f"{what} must be a tensor or a list of numbers; this {got} is no such.") from error
+    found = torch.atleast_1d(found.detach().float())
+    fits = len(shape) == found.dim() and all(
+        isinstance(size, str) or size == own for size, own in zip(shape, found.shape, strict=True)
+    )
+    if not fits or not len(found):
+        wanted = str(shape).replace("'", "")
+        raise ValueError(f"{what} must have shape {wanted}; got {tuple(found.shape)}.")
+    return found
+
+
+def _values(function, groups):
+    """Groups of numbers by name, each (N,)."""
+    groups = named(function, groups, "group of values")
+    return {name: _floats(f"The values of '{name}'", values, "N") for name, values in groups.items()}
+
+
+def _on_a_map(what, points):
+    """Points of two numbers, (N, 2), none of them NaN."""
+    points = _floats(what, points, "N", 2)
+    if not points.isfinite().all():
+        raise ValueError(
+            f"{what} hold values that are not numbers. If a model made them, its training has failed: train "
+            "it again, with a smaller learning rate."
+        )
+    return points
 
 
 def neighbors(model: Autoencoder, images: Tensor, labels: Tensor, step: float, title: str) -> Picture:
@@ -108,7 +157,7 @@ def galleries(groups: dict[str, Tensor], columns: int = 8) -> Picture:
         groups: title to images, see ``models.as_batch``.
         columns: images in a row of each group.
     """
-    groups = {title: as_batch(images) for title, images in groups.items()}
+    groups = _images("galleries", groups)
     rows = max(math.ceil(len(images) / columns) for images in groups.values())
     width = min(3.6 * len(groups), 12)
     figure = Picture(width, width / len(groups) * rows / columns + 0.5)
@@ -130,7 +179,7 @@ def strips(rows: dict[str, Tensor], caption: str = "") -> Picture:
         rows: name to images, see ``models.as_batch``.
         caption: a title for the whole.
     """
-    rows = {name: as_batch(images) for name, images in rows.items()}
+    rows = _images("strips", rows)
     longest = max(len(images) for images in rows.values())
     names, title, gap = 0.2 + LETTER * max(map(len, rows)), 0.4 if caption else 0, 0.1  # inches
     side = (11 - names) / max(longest, 10)
@@ -158,7 +207,13 @@ def extremes(images: Tensor, values: Tensor, least: str, most: str, caption: str
         least, most: what the two rows are called.
         caption: a title for the whole.
         n: images in each row.
+
+    Raises:
+        ValueError: there is not one value for each image.
     """
+    images, values = as_batch(images), _floats("The values", values, "N")
+    if len(values) != len(images):
+        raise ValueError(f"There are {len(images)} images, but {len(values)} values; expected one for each.")
     order = values.argsort()
     return strips({least: images[order[:n]], most: images[order[-n:]]}, caption)
 
@@ -181,8 +236,7 @@ def latent_map(
     Raises:
         ValueError: the codes are not two numbers for each digit.
     """
-    if codes.dim() != 2 or codes.shape[1] != 2:
-        raise ValueError(f"A map needs codes of shape (N, 2); got {tuple(codes.shape)}.")
+    codes = _on_a_map("The codes of a map", codes)
     labels = as_labels(labels, codes)
     crosses = f", and {random_points} random points as crosses" if random_points else ""
     figure = Picture(6.5, 6)
@@ -220,7 +274,11 @@ def map_edges(codes: Tensor) -> list[list[float]]:
 
     Args:
         codes: (N, 2).
+
+    Raises:
+        ValueError: they are not of that shape, or NaN.
     """
+    codes = _on_a_map("The codes of a map", codes)
     edges = codes.quantile(codes.new_tensor([MAP_MARGIN, 1 - MAP_MARGIN]), dim=0)
     middle, half = edges.mean(dim=0), 0.6 * (edges[1] - edges[0]).max()
     return torch.stack([middle - half, middle + half], dim=1).tolist()
@@ -238,7 +296,16 @@ def clouds(
         groups: name to points, (N, 2); the first tells where the edges are, see ``map_edges``.
         numbers: what the two are called.
         ways: points on the way at one time after another, (times, n, 2).
+
+    Raises:
+        TypeError, ValueError: groups or ways are not of that shape, or NaN.
     """
+    groups = {
+        name: _on_a_map(f"The points of '{name}'", points)
+        for name, points in named("clouds", groups, "group of points").items()
+    }
+    if isinstance(numbers, Tensor):
+        raise TypeError("The second argument names the two numbers; ways go by name: clouds(..., ways=ways).")
     figure = Picture(min(4.2 * len(groups), 11), 4)
     figure.alt = "Clouds of points, side by side: " + "; ".join(groups)
     x_edges, y_edges = map_edges(next(iter(groups.values())))
@@ -286,7 +353,9 @@ def distances(groups: dict[str, Tensor]) -> Picture:
     Args:
         groups: name to points of a latent space, each (N, latent_dim).
     """
-    lengths = {name: points.norm(dim=1) for name, points in groups.items()}
+    groups = named("distances", groups, "group of points")
+    points = {name: _floats(f"The points of '{name}'", own, "N", "D") for name, own in groups.items()}
+    lengths = {name: own.norm(dim=1) for name, own in points.items()}
     return histograms(lengths, "distance from the origin")
 
 
@@ -295,13 +364,16 @@ def histograms(groups: dict[str, Tensor], xlabel: str) -> Picture:
     """Compare how the values of groups are spread.
 
     Args:
-        groups: name to values from 0 up, each (N,).
+        groups: name to values, each (N,).
         xlabel: what the values measure.
     """
+    groups = _values("histograms", groups)
     averages = "; ".join(f"{name}, {values.mean():.1f} on average" for name, values in groups.items())
     figure = Picture(7.5, 3.2, f"Histograms of the {xlabel}: {averages}")
     axes = figure.add_subplot(xlabel=xlabel, ylabel="share of points")
-    bins = np.linspace(0, max(values.quantile(0.999).item() for values in groups.values()), 60)
+    low = min(0, *(values.min().item() for values in groups.values()))
+    high = max(0, *(values.quantile(0.999).item() for values in groups.values()))
+    bins = np.linspace(low, high, 60)
     for (name, values), hatch in zip(groups.items(), cycle(("", "///", "...")), strict=False):
         weights = np.full(len(values), 1 / len(values))
         axes.hist(values.numpy(), bins, weights=weights, alpha=0.6, hatch=hatch, label=name)
@@ -319,6 +391,7 @@ def bars(groups: dict[str, Tensor], xlabel: str, ylabel: str, first: int = 1) ->
         ylabel: what the bars measure, with its unit.
         first: the number of the first bar.
     """
+    groups = _values("bars", groups)
     heights = "; ".join(
         f"{name}: {[round(v, 2) for v in values.tolist()]}" for name, values in groups.items()
     )
@@ -328,7 +401,7 @@ def bars(groups: dict[str, Tensor], xlabel: str, ylabel: str, first: int = 1) ->
     for position, (name, values) in enumerate(groups.items()):
         numbers = np.arange(first, first + len(values))
         places = numbers + (position - (len(groups) - 1) / 2) * width
-        axes.bar(places, values.detach().numpy(), width, label=name)
+        axes.bar(places, values.numpy(), width, label=name)
     axes.set_xticks(numbers)
     _legend_above(axes)
     return figure
@@ -342,12 +415,19 @@ def lines(curves: dict[str, Sequence[float]], x: Sequence[float], xlabel: str, y
         curves: name to values, N of them, as a tensor or a list.
         x: where the values belong, as many.
         xlabel, ylabel: what the axes measure, with their units.
+
+    Raises:
+        TypeError, ValueError: these are no numbers, or not as many.
     """
+    curves, x = _values("lines", curves), _floats("x", x, "N")
+    for name, values in curves.items():
+        if len(values) != len(x):
+            raise ValueError(f"'{name}' has {len(values)} values, x has {len(x)}; expected as many.")
     figure = Picture(7.5, 3.2, f"Curves of {ylabel} over {xlabel}: " + "; ".join(curves))
     axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
     for (name, values), dash in zip(curves.items(), cycle(DASHES), strict=False):
-        axes.plot(torch.as_tensor(x), torch.as_tensor(values).detach(), dash, linewidth=2, label=name)
-    if not torch.as_tensor(x).is_floating_point():
+        axes.plot(x, values, dash, linewidth=2, label=name)
+    if not x.frac().any():
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend_above(axes)
     return figure
@@ -359,9 +439,15 @@ def price_of_a_size(price: Callable[[Tensor], Tensor]) -> Picture:
 
     Args:
         price: of sizes (batch, latent_dim), a scalar, such as ``losses.neighborhood_size``.
+
+    Raises:
+        TypeError: it returns something else.
     """
     axis = torch.linspace(0.05, 2, 100)
-    both = torch.stack([price(size.reshape(1, 1)) for size in axis])
+    prices = [price(size.reshape(1, 1)) for size in axis]
+    if not all(isinstance(found, Tensor) and found.dim() == 0 for found in prices):
+        raise TypeError(f"A price must return one number, as .mean() does; this one returned {prices[0]!r}.")
+    both = torch.stack(prices)
     parts = {
         "spring, half of size²": axis**2 / 2,
         "naming, -log size": -axis.log(),
@@ -389,6 +475,8 @@ def latent_numbers(importance: Tensor, codes: Tensor, sizes: Tensor) -> Picture:
 @in_the_course_s_style
 def loss_curve(history: list[dict[str, float]], unit: str = "nats per digit") -> Picture:
     """Draw the terms of the loss over the epochs, from the history that ``training.fit`` returns."""
+    if not history:
+        raise ValueError("This history is empty: pass what training.fit returned.")
     figure = Picture(7.5, 3.2)
     axes = figure.add_subplot(xlabel="epoch", ylabel=unit)
     epochs = [entry["epoch"] for entry in history]
@@ -416,6 +504,8 @@ def _scale_to_the_loss(axes, values):
 
 def live_loss(unit: str = "nats per digit") -> Callable[[list[dict[str, float]]], None]:
     """Return a ``watch`` for ``training.fit``: a picture of the loss, redrawn after every epoch."""
+    if not isinstance(unit, str):  # the history, if live_loss itself was passed as the watch
+        raise TypeError("write watch=plots.live_loss(), with parentheses")
     handle = DisplayHandle()
     shown = False
 

@@ -6,6 +6,7 @@ kernel. Whoever makes no guess loses nothing.
 
 import html
 import random
+from numbers import Real
 from string import ascii_uppercase
 
 import ipywidgets as widgets
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from helpers import plots
 from helpers.front_ends import Choice, LargeHTML, Selected, Whole
+from helpers.models import named
 
 COLUMN = {"flex_flow": "column", "margin": "4px 0"}
 ROW = {"flex_flow": "row wrap", "grid_gap": "0 16px", "margin": "4px 0"}
@@ -54,6 +56,8 @@ class Guess(Spoken):
     ):
         self.question, self.answers, self.control = question, answers, control
         self.step, self.unit = step, unit
+        if question in _revealed:
+            _revealed[question] = None  # asked again; it keeps its place
         asked = widgets.HTML(f"<b>Your prediction.</b> {html.escape(question)}")
         chosen = self.heard(lambda answer: f"Your guess: {answer}.")
         super().__init__(f"{question} ({', '.join(answers)})", [asked, *seen, control, chosen], COLUMN)
@@ -62,17 +66,28 @@ class Guess(Spoken):
     def comes_true(self, answer: str, outcome: str | float) -> bool:
         """Whether an answer is the outcome or, of numbers, at most a step away from it."""
         value = self.answers[answer]
-        return abs(value - outcome) <= self.step * (1 + 1e-9) if self.step else value == outcome
+        return abs(value - outcome) <= self.step * (1 + 1e-9) if self.step else str(value) == str(outcome)
 
     def told(self, outcome: str | float) -> str:
         """An outcome in words; a ValueError if nobody could have guessed it."""
         if self.step:
-            return f"{outcome:.3g}{self.unit}"
-        for answer, value in self.answers.items():
-            if value == outcome:
-                return answer if answer == value else f"{answer}, {value}"
-        possible = ", ".join(map(str, self.answers.values()))
-        raise ValueError(f"The outcome {outcome!r} is none of the answers: {possible}.")
+            if isinstance(outcome, Real):
+                return f"{float(outcome):.3g}{self.unit}"
+            wrong = "no number"
+        else:
+            for answer, value in self.answers.items():
+                if str(value) == str(outcome):
+                    return answer if answer == value else f"{answer}, {value}"
+            wrong = f"none of the answers: {', '.join(map(str, self.answers.values()))}"
+        raise ValueError(
+            f"The outcome {outcome!r} is {wrong}. This guess is about {self.question!r}. Run the cell "
+            "that asks for this outcome first."
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody can still guess: a guess is closed once its cell is run again."""
+        return self.control.comm is not None
 
     def heard(self, reply) -> Selected:
         """Shows ``reply`` to the answer that is chosen, in the page alone; nothing while none is."""
@@ -81,8 +96,11 @@ class Guess(Spoken):
 
 
 def choice(question: str, *answers: str) -> Guess:
-    """Ask which of a few answers it will be."""
-    return Guess(question, dict(zip(answers, answers, strict=True)), _buttons(answers))
+    """Ask which of a few answers it will be; a TypeError if there are not at least two."""
+    if len(answers) < 2:
+        raise TypeError('choice wants the answers one after another: choice("A question?", "yes", "no").')
+    answers = {str(answer): str(answer) for answer in answers}
+    return Guess(question, answers, _buttons(answers))
 
 
 def picture(question: str, pictures: dict[str | float, Tensor]) -> Guess:
@@ -92,6 +110,7 @@ def picture(question: str, pictures: dict[str | float, Tensor]) -> Guess:
         question: one sentence, which also decides their order.
         pictures: name to images, see ``models.as_batch``.
     """
+    pictures = named("picture", pictures, "group of images")
     names = random.Random(question).sample(list(pictures), len(pictures))
     answers = dict(zip(ascii_uppercase, names, strict=False))
     shown = plots.galleries({letter: pictures[name] for letter, name in answers.items()})
@@ -115,7 +134,7 @@ def _buttons(answers):
     return Choice(options=list(answers), value=None, style={"button_width": "auto"})
 
 
-_revealed: dict[str, tuple[Guess, str | float]] = {}  # question to its last guess, and the outcome
+_revealed: dict[str, tuple[Guess, str | float] | None] = {}  # question to its last guess, and the outcome
 
 
 def reveal(guess: Guess, outcome: str | float) -> Spoken:
@@ -128,13 +147,16 @@ def reveal(guess: Guess, outcome: str | float) -> Spoken:
     Raises:
         ValueError: nobody could have guessed that.
     """
+    if getattr(outcome, "ndim", None) == 0:  # a tensor or an array of one number
+        outcome = outcome.item()
     words = f"Outcome: {guess.told(outcome)}"
     _revealed[guess.question] = guess, outcome
 
     def reply(answer):
         return f"You said {answer}: {'it came true.' if guess.comes_true(answer, outcome) else 'a surprise.'}"
 
-    return Spoken(words, [widgets.HTML(f"<b>{html.escape(words)}</b>"), guess.heard(reply)], ROW)
+    replies = [guess.heard(reply)] if guess.is_open else []
+    return Spoken(words, [widgets.HTML(f"<b>{html.escape(words)}</b>"), *replies], ROW)
 
 
 def summary() -> Spoken:
@@ -145,8 +167,7 @@ def summary() -> Spoken:
             f"{place} {'came true' if guess.comes_true(answer, outcome) else 'surprised you'}"
         )
 
-    words = f"Of {len(_revealed)} predictions, those you made:"
-    chips = [
-        guess.heard(reply(i, guess, outcome)) for i, (guess, outcome) in enumerate(_revealed.values(), 1)
-    ]
+    revealed = [pair for pair in _revealed.values() if pair and pair[0].is_open]
+    words = f"Of {len(revealed)} predictions, those you made:"
+    chips = [guess.heard(reply(i, guess, outcome)) for i, (guess, outcome) in enumerate(revealed, 1)]
     return Spoken(words, [widgets.HTML(f"<b>{words}</b>"), *chips], ROW)

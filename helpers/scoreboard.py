@@ -8,6 +8,7 @@ from helpers import metrics
 from helpers.settings import LATENT_DIM, MAP_DIM, WEIGHT_DECAY_BY_CHAPTER
 
 SHOWN = ["recognizable", "coverage", "Fréchet distance"]
+SAMPLERS = ("blind", "scaled", "fitted")
 OF_THE_CHAPTER = "as in the chapter"
 RESULTS = Path(__file__).parent / "assets" / "ten_trainings.csv"
 EPILOGUES = Path(__file__).parent / "assets" / "ten_epilogues.csv"  # what experiments/ten_epilogues.py writes
@@ -30,21 +31,34 @@ def ten_trainings(
         weight_decay: of the trainings; None for each chapter's own.
         sizes: of chapter 4's neighborhoods, ``"as in the chapter"`` (each digit's own), ``"one for all"`` or
             ``"one for each number"``.
+
+    Raises:
+        ValueError: nothing of the kind was measured.
     """
     table = pd.read_csv(RESULTS)
-    decay = table["chapter"].map(WEIGHT_DECAY_BY_CHAPTER) if weight_decay is None else weight_decay
-    return table[
-        (table["weight_decay"] == decay)
-        & (table["sizes"] == sizes)
-        & (table["chapter"] <= chapters)
-        & (table["latent_dim"] == latent_dim)
-    ]
+    last = _only(table, chapter=chapters)["chapter"].iloc[0]
+    table = _only(table[table["chapter"] <= last], latent_dim=latent_dim, sizes=sizes)
+    if weight_decay is None:
+        return table[table["weight_decay"] == table["chapter"].map(WEIGHT_DECAY_BY_CHAPTER)]
+    return _only(table, weight_decay=weight_decay)
+
+
+def _only(table, **kind):
+    """The lines of one kind, column by column; a ValueError says which kinds there are."""
+    for column, value in kind.items():
+        known = table[column].unique().tolist()
+        if value not in known:
+            raise ValueError(
+                f"Nothing was measured with {column} {value!r}, but with {', '.join(map(str, known))}."
+            )
+        table = table[table[column] == known[known.index(value)]]
+    return table
 
 
 def median(metric: str, chapter: int, sampler: str = "blind", **kind) -> float:
     """Return the median of ten trainings of a chapter; for ``kind`` see ``ten_trainings``."""
-    chosen = "metric == @metric and chapter == @chapter and sampler == @sampler"
-    return float(ten_trainings(**kind).query(chosen)["value"].median())
+    found = _only(ten_trainings(**kind), chapter=chapter, sampler=sampler, metric=metric)
+    return float(found["value"].median())
 
 
 def by_sampler(metric: str, chapters: int, **models: metrics.Scores) -> pd.DataFrame:
@@ -56,13 +70,31 @@ def by_sampler(metric: str, chapters: int, **models: metrics.Scores) -> pd.DataF
         metric: one of the scores.
         chapters: how many have a row.
         models: name to scores of all three samplers, for a row of its own.
+
+    Raises:
+        TypeError, ValueError: there are no such chapters or metrics, or models have other scores.
     """
     rows = {
-        f"chapter {n}": {how: median(metric, n, how) for how in ("blind", "scaled", "fitted")}
-        for n in range(1, chapters + 1)
+        f"chapter {n}": {how: median(metric, n, how) for how in SAMPLERS}
+        for n in ten_trainings(chapters)["chapter"].unique()
     }
-    rows |= {name: {how: found[metric] for how, found in scores.items()} for name, scores in models.items()}
+    for name, scores in models.items():
+        rows[name] = {how: found[metric] for how, found in _scores(name, scores, SAMPLERS).items()}
     return pd.DataFrame(rows).T.round(1)
+
+
+def _scores(name, said, samplers):
+    """Scores of a model by sampler; a TypeError in words for anything else."""
+    if (
+        not isinstance(said, dict)
+        or not set(said) & set(samplers)
+        or not all(isinstance(found, dict) for found in said.values())
+    ):
+        raise TypeError(
+            f"{name} wants scores by sampler ({', '.join(samplers)}): {name}=metrics.scores(model, images), "
+            f'or if you have blind scores alone, {name}={{"blind": scores}}.'
+        )
+    return said
 
 
 def ladder() -> pd.DataFrame:
@@ -95,12 +127,16 @@ def scoreboard(chapters: int, **yours: metrics.Scores) -> pd.DataFrame:
     Args:
         chapters: the last one to show, 1 to 4.
         yours: name to what ``metrics.scores`` says of a model; blind alone will do.
+
+    Raises:
+        TypeError, ValueError: there are no such chapters, or yours are something else.
     """
+    yours = {name: _scores(name, said, ("blind", "fitted")) for name, said in yours.items()}
     measured = ten_trainings(chapters)
     medians = measured.pivot_table("value", ["chapter", "sampler"], "metric", aggfunc="median")
     rows = {}
     for sampler in ("blind", "fitted"):
-        rows |= {(f"chapter {n}", sampler): medians.loc[(n, sampler)] for n in range(1, chapters + 1)}
+        rows |= {(f"chapter {n}", sampler): medians.loc[(n, sampler)] for n in measured["chapter"].unique()}
         rows |= {(name, sampler): pd.Series(said[sampler]) for name, said in yours.items() if sampler in said}
     rows["real digits", ""] = pd.Series(metrics.real_digits())
     return pd.DataFrame(rows).T[SHOWN].round(2)

@@ -17,7 +17,7 @@ MOST_PICTURES = 10  # of one way, after its start: each takes a tenth of a secon
 
 
 @torch.no_grad()
-def explore(model: LatentDiffusion, images: Tensor, seed: int = 0) -> widgets.Widget:
+def explore(model: LatentDiffusion, images: Tensor) -> widgets.Widget:
     """Eight random points on their ways, on a map of the two most used numbers, and what they decode to.
 
     One slider chooses how many steps the ways have, the other how much of the way has passed.
@@ -25,14 +25,15 @@ def explore(model: LatentDiffusion, images: Tensor, seed: int = 0) -> widgets.Wi
     Args:
         model: leads the points, and decodes them.
         images: whose codes are the map's cloud, see ``models.as_batch``; a thousand will do.
-        seed: of the points.
 
     Raises:
-        TypeError: the model knows no ways.
+        TypeError, ValueError: the model knows no ways, or only those of a single number.
     """
     if not isinstance(model, LatentDiffusion):
         raise TypeError(f"Ways need a flow.LatentDiffusion, not {type(model).__name__}.")
-    starts = normal(POINTS, model.latent_dim, seed)
+    if model.latent_dim < 2:
+        raise ValueError("A map of ways shows 2 latent numbers, this model has 1.")
+    starts = normal(POINTS, model.latent_dim, seed=0)
     used = metrics.usage(model, images).argsort(descending=True)[:2]
     codes = model.encode(images)[:, used]
     pages = [_pages(model, model.follow(starts, steps), used, codes) for steps in STEPS]

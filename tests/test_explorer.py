@@ -15,6 +15,7 @@ import torch
 from ipywidgets.embed import dependency_state
 
 from helpers import checkpoints, explorer, front_ends, plots
+from helpers.flow import LatentDiffusion
 from helpers.models import Autoencoder
 
 
@@ -266,6 +267,38 @@ def test_a_model_that_is_not_ours_is_refused(digits):
     other.decoder = torch.nn.Sequential(torch.nn.Linear(3, 784))
     with pytest.raises(ValueError, match="followed by a SiLU"):
         explorer.explore_numbers(other, *digits)
+
+
+def test_models_and_pictures_need_names_which_may_be_numbers(digits):
+    for models in (model_with(3), [model_with(3)]):
+        with pytest.raises(TypeError, match="explore_chapters wants names with at least one model"):
+            explorer.explore_chapters(models, *digits)
+    (row,) = explorer.explore_chapters({1: model_with(3)}, *digits).page.content["rows"]
+    assert row["name"] == "1"
+    picture = plots.strips({"some": torch.rand(3, 1, 28, 28)})
+    with pytest.raises(TypeError, match="choose wants names with at least one picture"):
+        explorer.choose([picture], "size")
+    with pytest.raises(TypeError, match="'b' is of type Tensor"):
+        explorer.choose({"a": picture, "b": torch.rand(28, 28)}, "size")
+
+
+@pytest.mark.parametrize(
+    "explore",
+    [
+        lambda *digits: explorer.explore_numbers(model_with(3), *digits, pad=explorer.open_pad),
+        lambda *digits: explorer.explore_numbers(model_with(3), *digits, pad=explorer.open_pad().image),
+        lambda *digits: explorer.explore_neighborhoods(model_with(3), *digits, explorer.open_pad()),
+        lambda *digits: explorer.explore_map(model_with(2), *digits, explorer.open_pad()),
+    ],
+)
+def test_a_pad_is_one_and_goes_by_name(explore, digits):
+    with pytest.raises(TypeError, match=r"by name, pad=pad, where pad = explorer\.open_pad\(\)"):
+        explore(*digits)
+
+
+def test_the_epilogue_s_model_is_sent_to_its_own_explorer(digits):
+    with pytest.raises(TypeError, match=r"not LatentDiffusion\. .*ways\.explore"):
+        explorer.explore_numbers(LatentDiffusion(model_with(3), width=8, depth=1), *digits)
 
 
 def test_codes_that_all_lie_at_one_point_make_no_map(digits):

@@ -150,3 +150,8 @@ def test_the_explorer_shows_every_way_without_a_kernel(model):
 def test_the_explorer_wants_a_model_that_knows_ways():
     with pytest.raises(TypeError, match=r"flow\.LatentDiffusion, not Autoencoder"):
         ways.explore(Autoencoder(3, width=8), torch.rand(5, 1, 28, 28))
+
+
+def test_the_explorer_wants_two_numbers_for_its_map():
+    with pytest.raises(ValueError, match="shows 2 latent numbers, this model has 1"):
+        ways.explore(LatentDiffusion(Autoencoder(1, width=8), width=8, depth=1), torch.rand(5, 1, 28, 28))

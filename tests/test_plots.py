@@ -10,6 +10,7 @@ from matplotlib import rc_context, style
 from matplotlib.figure import Figure
 from nbconvert import LatexExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from pandas import Series
 
 from helpers import losses, plots
 from helpers.models import Autoencoder
@@ -84,6 +85,89 @@ def test_tiles_puts_images_row_by_row():
     sheet = plots.tiles(images, columns=2)
     assert sheet.shape == (56, 56)
     assert sheet[::28, ::28] == pytest.approx(np.array([[0.1, 0.2], [0.3, 0.0]]))
+
+
+NAMES = [
+    (plots.strips, ()),
+    (plots.galleries, ()),
+    (plots.distances, ()),
+    (plots.histograms, ("x",)),
+    (plots.bars, ("x", "y")),
+    (plots.clouds, ()),
+    (plots.lines, ([1, 2], "x", "y")),
+]
+
+
+@pytest.mark.parametrize(("draw", "more"), NAMES)
+def test_what_has_no_names_is_refused_in_words(draw, more):
+    for things in (rand(12, 28, 28), [1.0, 2.0], None, a_model()):
+        with pytest.raises(TypeError, match=rf'{draw.__name__} wants names .*"a name": .*, not this'):
+            draw(things, *more)
+    with pytest.raises(ValueError, match="not this empty dict"):
+        draw({}, *more)
+
+
+def test_numbers_are_names_too():
+    assert plots.galleries({0.2: rand(3, 28, 28), 1: rand(3, 28, 28)}).alt.endswith(": 0.2; 1")
+    assert plots.lines({1: [0.1, 0.2]}, [1, 2], "x", "y").alt.endswith(": 1")
+
+
+@pytest.mark.parametrize("values", [[0.1, 0.2], (0.1, 0.2), np.array([0.2, 0.1])[::-1], Series([0.1, 0.2])])
+def test_numbers_come_in_any_kind_of_list(values):
+    as_tensor, groups = {"a": torch.tensor([0.1, 0.2])}, {"a": values}
+    assert plots.bars(groups, "x", "y").png() == plots.bars(as_tensor, "x", "y").png()
+    assert plots.histograms(groups, "x").png() == plots.histograms(as_tensor, "x").png()
+    assert plots.lines(groups, values, "x", "y").png() == plots.lines(as_tensor, values, "x", "y").png()
+
+
+def test_part_of_a_column_and_a_single_number_have_bars_too():
+    assert plots.bars({"a": Series([0.1, 0.2, 0.3])[1:]}, "x", "y").alt.endswith("a: [0.2, 0.3]")
+    assert plots.bars({"chapter 1": 0.4}, "x", "y").alt.endswith("chapter 1: [0.4]")
+
+
+def test_negative_values_have_their_place_in_a_histogram():
+    for values in (torch.linspace(-3, 0, 50), -torch.ones(50)):
+        bars = plots.histograms({"a": values}, "x").axes[0].patches
+        assert bars[0].get_x() == values.min()
+        assert sum(bar.get_height() for bar in bars) == pytest.approx(1)
+
+
+NAN = torch.full((9, 2), float("nan"))
+REFUSED = [
+    (lambda: plots.bars({"a": rand(5, 3)}, "x", "y"), r"values of 'a' must have shape \(N,\); got \(5, 3\)"),
+    (lambda: plots.histograms({"a": rand(0)}, "x"), r"values of 'a' must have shape \(N,\); got \(0,\)"),
+    (lambda: plots.bars({"a": "many"}, "x", "y"), "list of numbers; this str is no such"),
+    (lambda: plots.lines({"a": [1, 2]}, {1: 1, 2: 2}.keys(), "x", "y"), "x must be .* this dict_keys is no"),
+    (lambda: plots.lines({"a": rand(3)}, [1, 2], "x", "y"), "'a' has 3 values, x has 2"),
+    (lambda: plots.distances({"a": rand(5)}), r"must have shape \(N, D\); got \(5,\)"),
+    (
+        lambda: plots.clouds({"a": rand(9, 2), "b": rand(9, 16)}),
+        r"'b' must have shape \(N, 2\); got \(9, 16\)",
+    ),
+    (lambda: plots.clouds({"a": (rand(9, 2), rand(9, 2))}), "'a' must"),
+    (lambda: plots.clouds({"a": NAN}), "'a' hold values that are not numbers"),
+    (lambda: plots.clouds({"a": rand(9, 2)}, rand(5, 9, 2)), "ways go by name"),
+    (lambda: plots.latent_map(NAN, [7] * 9), "training has failed"),
+    (lambda: plots.latent_map(rand(0, 2), []), r"got \(0, 2\)"),
+    (lambda: plots.map_edges(rand(9, 16)), r"got \(9, 16\)"),
+    (lambda: plots.extremes(rand(9, 28, 28), rand(8), "a", "b", "c"), "9 images, but 8 values"),
+    (lambda: plots.strips({"a": rand(0, 28, 28)}), "no image at all, only names: a"),
+    (lambda: plots.loss_curve([]), "pass what training.fit returned"),
+    (lambda: plots.price_of_a_size(lambda sizes: None), "this one returned None"),
+    (lambda: plots.price_of_a_size(lambda sizes: sizes), "must return one number"),
+    (lambda: plots.live_loss(HISTORY), r"write watch=plots.live_loss\(\)"),
+]
+
+
+@pytest.mark.parametrize(("draw", "words"), REFUSED)
+def test_what_cannot_be_drawn_is_refused_in_words(draw, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        draw()
+
+
+def test_a_picture_can_be_told_to_show_itself(capsys):
+    plots.strips({"a": rand(3, 28, 28)}).show()
+    assert "Figure(" in capsys.readouterr().out
 
 
 def test_extremes_are_the_images_with_the_smallest_and_the_largest_values():

@@ -1,5 +1,6 @@
 """Predictions: what is asked, what is answered, and what is said where no widget can be shown."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,6 +77,59 @@ def test_no_guess_is_answered_with_silence(guess):
 def test_an_outcome_that_nobody_could_guess_is_refused():
     with pytest.raises(ValueError, match="'maybe' is none of the answers: yes, no"):
         predict.reveal(predict.choice("Yes?", "yes", "no"), "maybe")
+
+
+@pytest.mark.parametrize(
+    ("guess", "outcome", "words"),
+    [
+        (lambda: predict.choice("Which?", "1", "2"), 28.3, "none of the answers: 1, 2"),
+        (lambda: predict.number("Which?", 0, 64, 8), "4", "'4' is no number"),
+        (lambda: predict.number("Which?", 0, 64, 8), {"blind": 4}, "is no number"),
+        (lambda: predict.number("Which?", 0, 64, 8), torch.rand(3), "is no number"),
+    ],
+)
+def test_an_outcome_of_another_question_is_refused_with_the_guess_s_own(guess, outcome, words):
+    with pytest.raises(
+        ValueError, match=rf"(?s){words}.*This guess is about 'Which\?'. Run the cell that asks"
+    ):
+        predict.reveal(guess(), outcome)
+
+
+@pytest.mark.parametrize("outcome", [2, "2", torch.tensor(2), np.int64(2)])
+def test_numbers_are_answers_too(outcome):
+    guess = predict.choice("Which?", 1, 2, 3)
+    guess.control.value = "2"
+    assert replies(predict.reveal(guess, outcome)) == ["You said 2: it came true."]
+
+
+@pytest.mark.parametrize("outcome", [28, torch.tensor(28.0), np.float32(28)])
+def test_numbers_of_any_kind_are_outcomes(outcome):
+    assert predict.reveal(predict.number("How many?", 0, 64, 8), outcome).words == "Outcome: 28"
+
+
+def test_questions_without_answers_are_refused():
+    with pytest.raises(TypeError, match="one after another"):
+        predict.choice("Yes?", ["yes", "no"])
+    with pytest.raises(TypeError, match="picture wants names"):
+        predict.picture("Which?", [torch.rand(4, 28, 28)] * 2)
+
+
+def test_a_guess_that_is_asked_again_is_out_of_the_summary_until_it_is_revealed():
+    for question in ("First?", "Second?"):
+        predict.reveal(predict.choice(question, "yes", "no"), "yes")
+    again = predict.choice("First?", "yes", "no")
+    assert predict.summary().words == "Of 1 predictions, those you made:"
+    again.control.value = "yes"
+    predict.reveal(again, "yes")
+    assert replies(predict.summary()) == ["1 came true"]
+
+
+def test_a_closed_guess_is_left_out():
+    guess = predict.choice("Yes?", "yes", "no")
+    predict.reveal(guess, "yes")
+    guess.close()
+    assert predict.summary().words == "Of 0 predictions, those you made:"
+    assert len(predict.reveal(guess, "yes").children) == 1
 
 
 def test_the_summary_counts_each_question_once_and_says_nothing_of_those_skipped():

@@ -255,6 +255,29 @@ def test_the_scoreboard_shows_the_chapters_so_far_and_then_yours():
     assert (board.loc[("yours", "fitted")] == board.loc[("real digits", "")]).all()
 
 
+SCORES = dict.fromkeys(scoreboard.SHOWN, 1.0)
+NOT_MEASURED = [
+    (lambda: scoreboard.median("Frechet distance", 1), "metric 'Frechet distance', but .* Fréchet distance"),
+    (lambda: scoreboard.median("coverage", 5), "chapter 5, but with 1, 2, 3, 4"),
+    (lambda: scoreboard.median("coverage", 1, "Blind"), "sampler 'Blind', but with blind, fitted"),
+    (lambda: scoreboard.median("coverage", 1, weight_decay=0.1), "weight_decay 0.1, but with 0.0, 0.3"),
+    (lambda: scoreboard.ten_trainings(sizes="one"), "sizes 'one', but with .* one for all"),
+    (lambda: scoreboard.ten_trainings(latent_dim=16), "latent_dim 16"),
+    (lambda: scoreboard.scoreboard(5), "chapter 5"),
+    (lambda: scoreboard.scoreboard("4"), "chapter '4'"),
+    (lambda: scoreboard.by_sampler("coverage", 0), "chapter 0"),
+    (lambda: scoreboard.scoreboard(2, scaled=SCORES), 'scaled={"blind": scores}'),
+    (lambda: scoreboard.scoreboard(2, yours=Autoencoder(2, width=8)), "yours wants scores by sampler"),
+    (lambda: scoreboard.by_sampler("coverage", 2, yours=SCORES), "yours wants scores by sampler"),
+]
+
+
+@pytest.mark.parametrize(("ask", "words"), NOT_MEASURED)
+def test_what_was_not_measured_is_told_in_words(ask, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        ask()
+
+
 def test_three_samplers_stand_side_by_side():
     yours = {
         how: dict.fromkeys(scoreboard.SHOWN, value) for value, how in enumerate(("blind", "scaled", "fitted"))
