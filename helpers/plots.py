@@ -298,7 +298,7 @@ def clouds(
         ways: points on the way at one time after another, (times, n, 2).
 
     Raises:
-        TypeError, ValueError: groups or ways are not of that shape, or NaN.
+        TypeError, ValueError: groups are not of that shape, or NaN, or ways stand in the place of names.
     """
     groups = {
         name: _on_a_map(f"The points of '{name}'", points)
