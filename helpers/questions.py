@@ -28,6 +28,7 @@ MOST_TERMS, MOST_LETTERS = 10, 300
 MIME = "application/x-safetensors"  # of a reply among a notebook's outputs
 Model = Autoencoder | LatentDiffusion
 WORDS = ("kind", "error", "unwritten", "no_function")
+FACTS = ("all_learn", "intact", "kept")
 
 
 class NotWrittenYetError(NotImplementedError):
@@ -114,8 +115,10 @@ class Reply(NamedTuple):
         terms: by name, where it returned a dict; else one, with the name "".
         points: what came into the decoder on any way, (points, latent numbers); into a network of
             directions, with the time passed as a last number.
-        all_learn: may all weights still be trained after the call?
+        all_learn: may all weights still be trained after the call? Those of a network of directions, where
+            there is one: its autoencoder has been trained before.
         intact: are the weights, and their gradients, as they were before the call?
+        kept: are the tensors that it was called with as they were?
         error: in a line, where it stopped.
         unwritten: the name of the function that still waits for code, where one does.
         no_function: the name of the type of what was to be asked, where it cannot be called.
@@ -126,6 +129,7 @@ class Reply(NamedTuple):
     points: Tensor = torch.empty(0, 0)
     all_learn: bool = True
     intact: bool = True
+    kept: bool = True
     error: str = ""
     unwritten: str = ""
     no_function: str = ""
@@ -143,7 +147,7 @@ class Reply(NamedTuple):
                 tensors[f"{place}"] = term.value
             tensors |= {f"{place}.{by}": slope for by, slope in (term.slopes or {}).items()}
         words = {name: getattr(self, name) for name in WORDS}
-        model = {"all_learn": self.all_learn, "intact": self.intact}
+        model = {name: getattr(self, name) for name in FACTS}
         return _packed({"terms": terms, "model": model, "words": words}, tensors)
 
     @classmethod
@@ -156,7 +160,7 @@ class Reply(NamedTuple):
                 for place, (name, found) in enumerate([*facts["terms"].items()][:MOST_TERMS])
             }
             words = {name: _line(facts["words"][name]) for name in WORDS}
-            model = {name: facts["model"][name] is True for name in ("all_learn", "intact")}
+            model = {name: facts["model"][name] is True for name in FACTS}
             if tensors["points"].dim() != 2:
                 raise ValueError("points are no rows of latent numbers")
             return cls(terms=terms, points=tensors["points"].double(), **model, **words)
@@ -182,9 +186,8 @@ def plain_torch() -> Iterator[None]:
 def answer(content: bytes, function: Callable) -> bytes:
     """Put a packed question to a function, and return the packed reply."""
     try:
-        question = Question.unpacked(content)
         with plain_torch():
-            return _asked(question, function).packed()
+            return _asked(Question.unpacked(content), function).packed()
     except NotWrittenYetError as error:
         return Reply(error=str(error), unwritten=error.function).packed()
     except (Exception, SystemExit) as error:
@@ -229,14 +232,17 @@ def _asked(question, function):
         entrance.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     names = {question.stand_in: _in_place(question.strengths)} if question.stand_in else {}
     before = {name: weight.detach().clone() for name, weight in weights.items()}
+    tensors = [one for one in arguments if isinstance(one, Tensor)]
+    given = [one.detach().clone() for one in tensors]
     with mock.patch.dict(_names_around(function), names):
         found = function(*arguments)
-    all_learn = all(weight.requires_grad for weight in weights.values())
+    all_learn = all(one.requires_grad or name.startswith("autoencoder.") for name, one in weights.items())
     intact = all(weight.grad is None and weight.equal(before[name]) for name, weight in weights.items())
+    kept = all(map(torch.equal, tensors, given))
     terms = dict([*found.items()][:MOST_TERMS]) if isinstance(found, dict) else {"": found}
     terms = {str(name): _told(one, weights) for name, one in terms.items()}
     points = torch.cat([some.detach().flatten(0, -2) for some in seen])[:MOST_NUMBERS]
-    return Reply(type(found).__name__, terms, points, all_learn, intact)
+    return Reply(type(found).__name__, terms, points, all_learn, intact, kept)
 
 
 def _in_place(strengths):

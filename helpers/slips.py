@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from helpers import losses
 from helpers.flow import LatentDiffusion
-from helpers.settings import FIXED_SIZE, LATENT_DIM
+from helpers.settings import EPILOGUE_DIM, FIXED_SIZE, LATENT_DIM
 
 
 class Asked(NamedTuple):
@@ -180,13 +180,14 @@ def is_normal(unit: Tensor) -> bool:
     return all(abs(error) < 6 for error in errors)
 
 
-def goes_along(unit: Tensor, codes: Tensor) -> bool:
-    """Do draws from N(0, 1) tell anything of the codes beside them? Both are (digits, latent numbers)."""
-    standard = (codes - codes.mean(dim=0)) / codes.std(dim=0)
-    return bool((unit.T @ standard).abs().amax() > 6 * len(unit) ** 0.5)
+def goes_along(some: Tensor, others: Tensor) -> bool:
+    """Do draws tell anything of others beside them? Both are (digits, numbers), one of them normal."""
+    some, others = (((one - one.mean(dim=0)) / one.std(dim=0)).double() for one in (some, others))
+    return bool((some.T @ others).abs().amax() > 6 * len(some) ** 0.5)
 
 
-def _rows_agree(noise):
+def rows_agree(noise: Tensor) -> bool:
+    """Are there digits with the same noise, (digits, latent numbers)?"""
     ordered = noise[noise[:, 0].argsort()] / noise.abs().mean()  # equal rows become neighbors
     return (ordered.diff(dim=0).abs() < 1e-3).all(dim=1).any()  # by chance, in 8 numbers: below 1e-15
 
@@ -196,7 +197,7 @@ def _columns_agree(noise):
 
 
 SHARED = {  # from the noise u divided by the right sizes s, and from the codes c
-    "digits share their noise. Draw for each digit.": lambda u, s, c: _rows_agree(u) or _rows_agree(u * s),
+    "digits share their noise. Draw for each digit.": lambda u, s, c: rows_agree(u) or rows_agree(u * s),
 }
 NOT_NORMAL = {  # the same where u does not look like draws from N(0, 1)
     "the decoder got the codes without noise. Add it, times `{name}`.": lambda u, s, c: u.abs().mean() < 0.01,
@@ -217,94 +218,105 @@ NOT_NORMAL = {  # the same where u does not look like draws from N(0, 1)
 }
 
 
-def _missed(target, last=lambda missed: missed.square().sum(dim=1).mean()):
-    """The loss with another target, made from where we are h, time passed t, codes c and random points s."""
-    return lambda v, h, t, c, s: last(v - target(h, t, c, s))
-
-
-def _way(h, t, c, s):
+def _way(h, c, s):
     return c - s
 
 
-DIRECTION = Asked(  # from the directions v that the model gives, and h, t, c, s as above
+def _squared_length(m):
+    return m.square().sum(dim=1).mean()
+
+
+def _missed(target, measure=_squared_length):
+    """The loss with another target, or another measure of what the directions v miss of it."""
+    return lambda v, h, c, s: measure(v - target(h, c, s))
+
+
+TARGETS = {  # made from where we are h, codes c and random points s
+    "points backward: from the random point to the code is `codes - start`.": lambda h, c, s: s - c,
+    "is compared with the code. Compare it with the whole way, `codes - start`.": lambda h, c, s: c,
+    "is compared with the random point. Compare it with the whole way, `codes - start`.": lambda h, c, s: s,
+    "is compared with the rest of the way. Compare it with the whole, `codes - start`.": (
+        lambda h, c, s: c - h
+    ),
+    "is compared with the way behind us. Compare it with the whole, `codes - start`.": lambda h, c, s: h - s,
+    "is compared with where we are. Compare it with the whole way, `codes - start`.": lambda h, c, s: h,
+    "is not compared with anything. Subtract the whole way, `codes - start`.": lambda h, c, s: 0 * c,
+}
+
+MEASURES = {  # of what is missed, (digits, latent numbers)
+    "averages over the latent numbers, too. Sum over them: `.sum(dim=1)`.": lambda m: m.square().mean(),
+    "adds up the whole batch. Average over it: `.mean()`.": lambda m: m.square().sum(),
+    "sums over the digits and averages over the numbers; it is the other way round.": (
+        lambda m: m.square().mean(dim=1).sum()
+    ),
+    "has the wrong sign.": lambda m: -_squared_length(m),
+    "has a half that nobody asked for.": lambda m: _squared_length(m) / 2,
+    f"counts on {EPILOGUE_DIM} latent numbers, but models differ: ask `.shape`.": (
+        lambda m: EPILOGUE_DIM * m.square().mean()
+    ),
+    "is the length of what is missed; take its square.": lambda m: m.norm(dim=1).mean(),
+    "has absolute differences; take squares.": lambda m: m.abs().sum(dim=1).mean(),
+    "squares the sum of the numbers; square first, then sum.": lambda m: m.sum(dim=1).square().mean(),
+    "squares the average over the batch; square first.": lambda m: m.mean(dim=0).square().sum(),
+}
+
+DIRECTION = Asked(  # from the directions v that the model gives, and h, c, s as above
     "the direction",
     _missed(_way),
-    {
-        "points backward: from the random point to the code is `codes - start`.": _missed(
-            lambda h, t, c, s: s - c
-        ),
-        "is compared with the code. Compare it with the whole way, `codes - start`.": _missed(
-            lambda h, t, c, s: c
-        ),
-        "is compared with the random point. Compare it with the whole way, `codes - start`.": _missed(
-            lambda h, t, c, s: s
-        ),
-        "is compared with the rest of the way. Compare it with the whole, `codes - start`.": _missed(
-            lambda h, t, c, s: c - h
-        ),
-        "is compared with the way behind us. Compare it with the whole, `codes - start`.": _missed(
-            lambda h, t, c, s: h - s
-        ),
-        "is compared with where we are. Compare it with the whole way, `codes - start`.": _missed(
-            lambda h, t, c, s: h
-        ),
-        "is not compared with anything. Subtract the whole way, `codes - start`.": _missed(
-            lambda h, t, c, s: 0 * c
-        ),
-        "averages over the latent numbers, too. Sum over them: `.sum(dim=1)`.": _missed(
-            _way, lambda missed: missed.square().mean()
-        ),
-        "adds up the whole batch. Average over it: `.mean()`.": _missed(
-            _way, lambda missed: missed.square().sum()
-        ),
-        "sums over the digits and averages over the numbers; it is the other way round.": _missed(
-            _way, lambda missed: missed.square().mean(dim=1).sum()
-        ),
-        "has the wrong sign.": _missed(_way, lambda missed: -missed.square().sum(dim=1).mean()),
-        "has a half that nobody asked for.": _missed(
-            _way, lambda missed: missed.square().sum(dim=1).mean() / 2
-        ),
-        "is the length of what is missed; take its square.": _missed(
-            _way, lambda missed: missed.norm(dim=1).mean()
-        ),
-        "has absolute differences; take squares.": _missed(
-            _way, lambda missed: missed.abs().sum(dim=1).mean()
-        ),
-        "squares the sum of the numbers; square first, then sum.": _missed(
-            _way, lambda missed: missed.sum(dim=1).square().mean()
-        ),
-        "squares the average over the batch; square first.": _missed(
-            _way, lambda missed: missed.mean(dim=0).square().sum()
-        ),
-    },
+    {words: _missed(target) for words, target in TARGETS.items()}
+    | {words: _missed(_way, measure) for words, measure in MEASURES.items()},
     "The squared length of what is missed of `codes - start`, then the mean over the batch.",
 )
 
 
-ON_THE_WAY = {  # where the points h, at times t, do not lie between normal points and the codes c
-    "the network gets the codes. Let it stand on the way to them.": lambda h, t, c: _is_nothing(h - c),
-    "no random points are mixed in.": lambda h, t, c: _is_nothing(h - t * c),
-    "the network gets the random points, at any time. Let it stand on the way.": lambda h, t, c: is_normal(h),
-    "the way runs backward: at a time of 0 stands the random point, at 1 the code.": lambda h, t, c: (
-        _normal_where(t > 0.1, (h - (1 - t) * c) / t)
+DRAWN = {  # from points h, times t, codes c, and random points s that look like draws from N(0, 1)
+    "digits share their random points. Draw one for each.": lambda h, t, c, s: rows_agree(s),
+    "the random points go along with the codes. Draw them alone: `torch.randn_like(codes)`.": (
+        lambda h, t, c, s: goes_along(s, c)
     ),
-    "the way adds noise to the whole code; `torch.lerp(start, codes, passed)` is straight.": lambda h, t, c: (
-        is_normal(h - c) or _normal_where(t < 0.9, (h - c) / (1 - t)) or _normal_where(t > 0.1, (h - c) / t)
-    ),
-    "the random points are not multiplied by what is left of the way.": lambda h, t, c: is_normal(h - t * c),
-    "the random points push one way only. Draw around 0, `randn_like`.": lambda h, t, c: (
-        (h - t * c).amin() > -1e-3
-    ),
-    "the numbers share their noise. Draw `torch.randn_like(codes)`.": lambda h, t, c: _columns_agree(
-        (h - t * c) / (1 - t)
-    ),
-    "all digits share one random point. Draw one for each.": lambda h, t, c: _rows_agree(
-        (h - t * c) / (1 - t)
-    ),
-    "the points do not lie between random ones, `torch.randn_like(codes)`, and the codes.": lambda h, t, c: (
-        True
+    "the times go along with the random points. Draw them alone: `torch.rand_like(codes[:, :1])`.": (
+        lambda h, t, c, s: goes_along(s, t)
     ),
 }
+ON_THE_WAY = {  # the same where s does not look like that
+    "the network gets the codes. Let it stand on the way to them.": lambda h, t, c, s: _is_nothing(h - c),
+    "no random points are mixed in.": lambda h, t, c, s: _is_nothing(h - t * c),
+    "the network gets the random points, at any time. Let it stand on the way.": (
+        lambda h, t, c, s: is_normal(h)
+    ),
+    "the way runs backward: at a time of 0 stands the random point, at 1 the code.": (
+        lambda h, t, c, s: _normal_where(t > 0.1, (h - (1 - t) * c) / t)
+    ),
+    "the way adds noise to the whole code; `torch.lerp(start, codes, passed)` is straight.": (
+        lambda h, t, c, s: (
+            is_normal(h - c) or is_normal((h - c) / (1 - t)) or _normal_where(t > 0.1, (h - c) / t)
+        )
+    ),
+    "the random points are not multiplied by what is left of the way.": (
+        lambda h, t, c, s: is_normal(h - t * c)
+    ),
+    "the random points push one way only. Draw around 0, `randn_like`.": (
+        lambda h, t, c, s: (h - t * c).amin() > -1e-3
+    ),
+    "all digits share one random point. Draw one for each.": lambda h, t, c, s: _is_nothing(s - s[0]),
+    "the network is told another time than `here` was made with. Use one `passed` for both.": (
+        lambda h, t, c, s: _at_another_time(h, t, c)
+    ),
+    "the numbers share their noise. Draw `torch.randn_like(codes)`.": lambda h, t, c, s: _columns_agree(s),
+    "digits share their random points. Draw one for each.": lambda h, t, c, s: rows_agree(s),
+    "the points do not lie between random ones, `torch.randn_like(codes)`, and the codes.": (
+        lambda h, t, c, s: True
+    ),
+}
+
+
+def _at_another_time(h, t, c):
+    """Do points lie between normal ones and the codes, but at other times than those told?"""
+    length = c.norm(dim=1, keepdim=True)
+    at = (h * c).sum(dim=1, keepdim=True) / length**2  # the time there, with the random point's part
+    left = (h - at * c).square().sum(dim=1, keepdim=True) / (h.shape[1] - 1)  # of the way, squared
+    straight = (1 - at).square().mean() / (left * (1 + 1 / length**2)).mean()
+    return abs(straight - 1) < 0.15 and (at - t).square().mean() > 2.5 * (left / length**2).mean()
 
 
 def _is_nothing(points):
@@ -327,6 +339,10 @@ def _followed(towards=1, passed=lambda step, steps: step / steps, share=lambda s
         return torch.stack(way)
 
     return follow
+
+
+def _ends(way, first):
+    return torch.cat([way[:first], way[-1:].expand_as(way[first:])])
 
 
 FOLLOW = Asked(  # from a model, points (N, latent numbers), and a number of steps
@@ -355,6 +371,12 @@ FOLLOW = Asked(  # from a model, points (N, latent numbers), and a number of ste
         "asks from the start in each step. Ask from where the last one ended.": _followed(here=0),
         "stands still: no step adds its direction.": _followed(towards=0),
         "begins with the last point: turn it round.": lambda *given: LatentDiffusion.follow(*given).flip(0),
+        "has the end at all times: `+=` changes the one tensor in each place. Append `points.clone()`.": (
+            lambda *given: _ends(LatentDiffusion.follow(*given), 0)
+        ),
+        "has the end at all times but one: `+=` changes the one tensor there. Append `points.clone()`.": (
+            lambda *given: _ends(LatentDiffusion.follow(*given), 1)
+        ),
     },
     "Each step adds `model.direction(points, passed) / steps`, and `passed` is `step / steps`.",
 )

@@ -11,7 +11,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from helpers import checks, data, flow, losses, models
+from helpers import checks, data, flow, losses, models, questions
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's own about wrong answers
 CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
@@ -34,6 +34,14 @@ STANDARD = "((codes - codes.mean(0)) / codes.std(0)).detach()"
 FROZEN = "{name: weight.detach() for name, weight in model.decoder.named_parameters()}"
 HALF_DETACHED = "model.encoder.code(model.encoder.hidden((images.flatten(1) - 0.1307) / 0.3081).detach())"
 SEEDED = "generator=torch.Generator().manual_seed(0)"
+OWN_WAY = """way = [points]
+    for step in range(steps):
+        passed = torch.full((len(points), 1), step / steps)
+        points = points + model.direction(points, passed) / steps
+        way.append(points)
+"""
+CLONED = OWN_WAY.replace("points = points +", "points +=").replace("(points)\n", "(points.clone())\n")
+CLONED = CLONED.replace("[points]", "[points.clone()]")
 SOME, SEEN = "0.2 * torch.randn_like(codes)", f"0.2 * torch.randn(codes.shape, {SEEDED})"
 
 # For each task: a part of the chapter's answer ("" for all of it), and other ways to write it.
@@ -237,6 +245,11 @@ RIGHT = {
             "torch.empty(len(codes), 1).uniform_()",
             "(torch.arange(len(codes))[:, None] + torch.rand(len(codes), 1)) / len(codes)",
             "(2 * torch.randn(len(codes), 1)).sigmoid()",
+            "torch.rand(len(codes), 1).sqrt()",
+            "torch.sin(torch.rand(len(codes), 1) * torch.pi / 2) ** 2",
+            "torch.randint(21, (len(codes), 1)) / 20",
+            "torch.linspace(0, 1, len(codes))[torch.randperm(len(codes))][:, None]",
+            "(0.5 + 0.25 * torch.randn(len(codes), 1)).clamp(0, 1)",
         ],
         "torch.lerp(start, codes, passed)": [
             "start + passed * (codes - start)",
@@ -258,6 +271,7 @@ RIGHT = {
             "torch.einsum('nd,nd->n', missed, missed).mean()",
             "missed.square().mean(dim=0).sum()",
         ],
+        'return {"direction"': ['model.autoencoder.requires_grad_(False)\n    return {"direction"'],
     },
     "follow": {
         "": [
@@ -289,13 +303,16 @@ RIGHT = {
             "torch.add(points, model.direction(points, passed), alpha=1 / steps)",
             "way[-1] + model.direction(way[-1], passed) / steps",
             "points.detach() + model.direction(points, passed).detach() / steps",
+            "(model.direction(points, passed) / steps).add_(points)",
         ],
         "torch.stack(way)": [
             "torch.stack(way, dim=0)",
             "torch.stack(tuple(way))",
             "torch.cat(way).reshape(steps + 1, *points.shape)",
             "torch.cat([some[None] for some in way])",
+            "torch.stack(way, dim=1).transpose(0, 1)",
         ],
+        OWN_WAY: [f"points = points.clone()\n    {CLONED}"],
     },
 }
 
@@ -695,6 +712,15 @@ WRONG = {
             "torch.randn_like(codes[:1])": "all digits share one random point",
             "torch.randn(len(codes), 1).expand(codes.shape)": "numbers share their noise",
             f"torch.randn(codes.shape, {SEEDED})": "the random points are the same in each call",
+            f"torch.randn(codes.shape, {SEEDED})[torch.randperm(len(codes))]": "the same in each call",
+            f"0.8 * {STANDARD} + 0.6 * torch.randn_like(codes)": "random points go along with the codes",
+            "torch.randn_like(codes).sort(dim=0).values.gather(0, codes.argsort(dim=0).argsort(dim=0))": (
+                "random points go along with the codes"
+            ),
+            "torch.randn(len(codes) // 2, codes.shape[1]).repeat(2, 1)": "digits share their random points",
+            "torch.randn(len(codes) // 2, codes.shape[1]).repeat_interleave(2, 0)": "digits share their",
+            "torch.randn(len(codes) // 12, codes.shape[1]).repeat(12, 1)": "digits share their random points",
+            "torch.randn(codes.shape[0], 16)": "Models have more or fewer latent numbers than 16",
             "torch.randn(codes.shape[0], 12)": "Models have more or fewer latent numbers than 12",
         },
         "torch.randn_like(codes[:, :1]).sigmoid()": {
@@ -703,6 +729,15 @@ WRONG = {
             "torch.randn(len(codes), 1)": "share of the way, from 0 to 1",
             "torch.randint(20, (len(codes), 1)).float()": "share of the way, from 0 to 1",
             "0.5 * torch.rand(len(codes), 1)": "not spread from 0 to 1",
+            "torch.randn(len(codes), 1).clamp(0, 1)": "too many digits share a time",
+            "0.001 + 0.998 * torch.randint(2, (len(codes), 1))": "too many digits share a time",
+            "0.2 + 0.6 * torch.randint(2, (len(codes), 1))": "too many digits share a time",
+            "torch.rand(10, 1).repeat(len(codes), 1)[: len(codes)]": "not yet. Too many digits share a time",
+            "start[:, :1].sigmoid()": "times go along with the random points",
+            "(start.sum(1, keepdim=True) / codes.shape[1] ** 0.5).sigmoid()": "along with the random points",
+            "codes[:, :1].sigmoid()": "times go along with the codes",
+            f"(torch.randn_like(start) + {STANDARD})[:, :1].sigmoid()": "times go along with the codes",
+            "0.5": "one number for each point",
             "torch.linspace(0, 0.999, len(codes))[:, None]": "the times are the same in each call",
             "torch.rand(len(codes))": "it stopped with",
             "torch.rand_like(codes)": "it stopped with ValueError: Points have shape",
@@ -716,6 +751,9 @@ WRONG = {
             "codes + passed * start": "adds noise to the whole code",
             "start + passed * codes": "not multiplied by what is left",
             "passed * codes": "no random points are mixed in",
+            "codes.lerp_(start, 1 - passed)": "it changes the codes",
+            "torch.lerp(start, codes, passed)\n    passed = torch.rand_like(passed)": "told another time",
+            "(start + codes) / 2": "told another time",
         },
         "model.direction(here, passed) - (codes - start)": {
             "model.direction(here, 1 - passed) - (codes - start)": "the way runs backward",
@@ -732,6 +770,8 @@ WRONG = {
             "(model.direction(here, passed) - (codes - start)).clamp(-99, 99)": "far from the origin",
             "model.direction(here, passed) - 2 * (codes - start)": "another value",
             "model.direction(here, passed) - model.direction(codes, passed)": "directions for",
+            "model.direction(here, torch.rand_like(passed)) - (codes - start)": "told another time",
+            "model.direction(here, passed**2) - (codes - start)": "told another time",
         },
         "missed.square().sum(dim=1).mean()": {
             "missed.square().mean()": "averages over the latent numbers",
@@ -743,11 +783,18 @@ WRONG = {
             "missed.abs().sum(dim=1).mean()": "absolute differences",
             "missed.sum(dim=1).square().mean()": "squares the sum",
             "missed.mean(dim=0).square().sum()": "squares the average",
+            "16 * missed.square().mean()": "not yet. The direction counts on 16 latent numbers",
             "missed.square().sum(dim=1)": "direction has the shape",
             "missed.square().sum(dim=1).mean().item()": "of type float",
             "missed.square().sum(dim=1).mean().detach()": "does not depend",
             "missed.square().sum(dim=1).mean() + model.leave.bias.sum()": "another value",
             "None": "direction is None",
+        },
+        "return {": {
+            "model.autoencoder.decoder.pixels.bias.data.zero_()\n    return {": "it changes the model",
+            "missed.sum().backward(retain_graph=True)\n    return {": "it changes the model",
+            "model.requires_grad_(False)\n    return {": "weights that cannot be trained",
+            "codes.zero_()\n    return {": "it changes the codes",
         },
     },
     "follow": {
@@ -760,7 +807,8 @@ WRONG = {
             "torch.full((len(points), 1), step / (steps - 1))": "last step begin at a time of 1",
             "torch.full((len(points), 1), step / 20)": "another value",
             "torch.full((len(points),), step / steps)": "it stopped with ValueError: Points have shape",
-            "step / steps": "it stopped with",
+            "step / steps": "a column, (N, 1): one number for each point",
+            "torch.full((16, 1), step / steps)": "Models have more or fewer latent numbers than 16",
         },
         "points + model.direction(points, passed) / steps": {
             "points - model.direction(points, passed) / steps": "walks backward",
@@ -771,6 +819,8 @@ WRONG = {
             "points + model.direction(points, passed) / 20": "another value",
             "model.direction(points, passed) / steps": "another value",
             "points + (model.direction(points, passed) / steps).clamp(-5, 5)": "",
+            "points + model.direction(points, passed) / min(steps, 20)": "another value",
+            "points + model.direction(points, passed) / max(steps, 5)": "another value",
         },
         "return torch.stack(way)": {
             "return points": "at one time only",
@@ -778,6 +828,11 @@ WRONG = {
             "return torch.stack(way[:-1])": "the start and the end of each step",
             "return torch.cat(way)": "is one long list",
             "return torch.stack(way).flip(0)": "begins with the last point",
+            "return torch.stack(way, dim=1)": "First come the times",
+            "return (torch.stack(way), way[0].zero_())[0]": "it changes the points",
+            "return (torch.stack(way), model.leave.weight.data.zero_())[0]": "it changes the model",
+            "return (torch.stack(way), torch.stack(way).sum().backward())[0]": "it changes the model",
+            "return (torch.stack(way), model.requires_grad_(False))[0]": "weights that cannot be trained",
             "return way": "of type list",
             "return model.decode(points)": "has the shape",
             "torch.stack(way)": "None",
@@ -786,6 +841,15 @@ WRONG = {
             "range(20)": "has the shape",
             "range(steps - 1)": "the start and the end of each step",
             "range(steps + 1)": "has the shape",
+        },
+        "steps=20": {"steps": "give it a default: `steps=20`", "steps=10": "give it a default: `steps=20`"},
+        OWN_WAY: {
+            CLONED: "it changes the points",
+            CLONED.replace("points.clone()", "points"): "the end at all times: `+=` changes",
+            CLONED.replace("append(points.clone())", "append(points)"): "the end at all times but one",
+            OWN_WAY.replace("for step in range(steps)", "t = 0.0\n    while t < 1")
+            .replace("step / steps", "t")
+            .replace("append(points)", "append(points)\n        t += 1 / steps"): "not yet. It has",
         },
     },
 }
@@ -918,6 +982,16 @@ def {name}(*_, **__):
     torch.set_grad_enabled(False)
     torch.set_default_dtype(torch.float64)
 """
+
+
+def test_points_that_an_answer_changes_are_told_alike_where_gradients_are_off(capsys, restored):
+    torch.set_grad_enabled(False)  # as in a notebook, where a homework asks, too
+    expect_slip(capsys, "follow", written("follow", OWN_WAY, CLONED), "it changes the points")
+    model = flow.LatentDiffusion(models.Autoencoder(8, width=8), width=8)
+    question = questions.Question((model, torch.randn(9, 8), 7))
+    reply = questions.ask(written("follow", OWN_WAY, CLONED)["follow"], question)
+    assert not reply.error
+    assert not reply.kept
 
 
 @pytest.mark.parametrize("task", TASKS)

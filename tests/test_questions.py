@@ -16,7 +16,7 @@ def packed(facts, **tensors):
     return len(told).to_bytes(4, "big") + told + safetensors.torch.save(tensors)
 
 
-MODEL = {"all_learn": True, "intact": True}
+MODEL = dict.fromkeys(questions.FACTS, True)
 GOOD = {"terms": {}, "model": MODEL, "words": dict.fromkeys(questions.WORDS, "")}
 
 
