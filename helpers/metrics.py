@@ -391,7 +391,7 @@ def gap(points: Tensor, codes: Tensor) -> Tensor:
             f"Points have shape {tuple(points.shape)}, codes {tuple(codes.shape)}; expected (N, latent_dim) "
             "and (M, latent_dim), of the same model."
         )
-    return torch.cat([torch.cdist(part, codes).amin(dim=1) for part in points.split(ROWS)])
+    return in_parts(lambda part: torch.cdist(part, codes).amin(dim=1), points, ROWS)
 
 
 @torch.no_grad()
