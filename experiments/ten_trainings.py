@@ -268,7 +268,8 @@ def picture(trainings: pd.DataFrame) -> plots.Picture:
 def _intervals(axes, values, name, color, marker, shift):
     below, above = values["median"] - values["min"], values["max"] - values["median"]
     places = values.index + shift
-    axes.errorbar(places, values["median"], (below, above), fmt=marker, color=color, capsize=4, label=name)
+    axes.errorbar(places, values["median"], (below, above), fmt=marker, color=color, capsize=4)
+    axes.plot([], [], marker, color=color, label=name)  # for the legend, without bars
 
 
 def _parser():

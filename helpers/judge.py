@@ -75,7 +75,11 @@ def shipped() -> Judge:
     return network.eval()
 
 
+def digits(images: Tensor) -> Tensor:
+    """The digit that the judge reads in each image (see ``models.as_batch``), (N,)."""
+    return judge(images).probabilities.argmax(dim=1)
+
+
 def accuracy(images: Tensor, labels: Tensor) -> float:
     """The share of images that the shipped judge reads as their labels say; see ``models.as_labels``."""
-    read = judge(images).probabilities.argmax(dim=1)
-    return (read == as_labels(labels, images)).double().mean().item()
+    return (digits(images) == as_labels(labels, images)).double().mean().item()

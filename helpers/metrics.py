@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import data
-from helpers.judge import Verdict, judge
+from helpers.judge import Verdict, digits, judge
 from helpers.models import (
     AT_A_TIME,
     Autoencoder,
@@ -93,11 +93,6 @@ def recognizable(probabilities: Tensor) -> float:
         probabilities: (N, 10), see ``judge.Verdict``.
     """
     return (_distributions(probabilities).amax(dim=1) > SURE).double().mean().item()
-
-
-def digits(images: Tensor) -> Tensor:
-    """The digit that the judge reads in each image (see ``models.as_batch``), (N,)."""
-    return judge(images).probabilities.argmax(dim=1)
 
 
 def diversity(probabilities: Tensor) -> float:
@@ -236,7 +231,7 @@ def same_digit(
     codes, labels = as_autoencoder(model).encode(images), as_labels(labels, images)
     noise = normal(*codes.shape, seed)
     unit = _own_spread(codes) if relative else 1.0
-    read = _judged(model, codes + step * unit * noise).probabilities.argmax(dim=1)
+    read = in_parts(lambda part: digits(model.decode(part)), codes + step * unit * noise)
     return (read == labels).double().mean().item()
 
 

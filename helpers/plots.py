@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from torch import Tensor
 
-from helpers.models import Autoencoder, as_batch, as_labels, named, normal
+from helpers.models import Autoencoder, as_batch, as_labels, in_a_batch, named, normal
 
 DIGIT_COLORS = style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 PAPER_AND_INK = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
@@ -88,7 +88,8 @@ def tiles(images: Tensor, columns: int) -> np.ndarray:
 
 def _images(function, groups):
     """Groups of images by name, with at least one image."""
-    groups = {name: as_batch(images) for name, images in named(function, groups, "group of images").items()}
+    groups = named(function, groups, "group of images")
+    groups = {name: in_a_batch(images) for name, images in groups.items()}
     if not any(map(len, groups.values())):
         raise ValueError(f"{function} got no image at all, only names: {', '.join(groups)}.")
     return groups
@@ -211,7 +212,7 @@ def extremes(images: Tensor, values: Tensor, least: str, most: str, caption: str
     Raises:
         ValueError: there is not one value for each image.
     """
-    images, values = as_batch(images), _floats("The values", values, "N")
+    images, values = in_a_batch(images), _floats("The values", values, "N")
     if len(values) != len(images):
         raise ValueError(f"There are {len(images)} images, but {len(values)} values; expected one for each.")
     order = values.argsort()
@@ -219,12 +220,7 @@ def extremes(images: Tensor, values: Tensor, least: str, most: str, caption: str
 
 
 @in_the_course_s_style
-def latent_map(
-    codes: Tensor,
-    labels: Tensor,
-    title: str = "",
-    random_points: int = 0,
-) -> Picture:
+def latent_map(codes: Tensor, labels: Tensor, title: str = "", random_points: int = 0) -> Picture:
     """Draw where the codes of two numbers lie, colored by digit.
 
     Args:

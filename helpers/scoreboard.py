@@ -36,8 +36,8 @@ def ten_trainings(
         ValueError: nothing of the kind was measured.
     """
     table = pd.read_csv(RESULTS)
-    last = _only(table, chapter=chapters)["chapter"].iloc[0]
-    table = _only(table[table["chapter"] <= last], latent_dim=latent_dim, sizes=sizes)
+    _only(table, chapter=chapters)
+    table = _only(table[table["chapter"] <= chapters], latent_dim=latent_dim, sizes=sizes)
     if weight_decay is None:
         return table[table["weight_decay"] == table["chapter"].map(WEIGHT_DECAY_BY_CHAPTER)]
     return _only(table, weight_decay=weight_decay)
@@ -51,7 +51,7 @@ def _only(table, **kind):
             raise ValueError(
                 f"Nothing was measured with {column} {value!r}, but with {', '.join(map(str, known))}."
             )
-        table = table[table[column] == known[known.index(value)]]
+        table = table[table[column] == value]
     return table
 
 

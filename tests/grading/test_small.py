@@ -540,11 +540,13 @@ def test_grades_only_what_is_new_and_goes_on_after_an_interruption(graded, capsy
     hands = [threading.Timer(wait, signal.pthread_kill, (main, signal.SIGINT)) for wait in (4, 7)]
     for hand in hands:  # who is not heard presses Ctrl-C once more
         hand.start()
-    with pytest.raises(RuntimeError, match="interrupted"):
-        small.grade()
-    for hand in hands:
-        hand.cancel()
-    signal.signal(signal.SIGINT, own)
+    try:
+        with pytest.raises(RuntimeError, match="interrupted"):
+            small.grade()
+    finally:
+        for hand in hands:
+            hand.cancel()
+        signal.signal(signal.SIGINT, own)
     left = [one for one in psutil.Process().children(recursive=True) if "ipykernel_launcher" in one.cmdline()]
     assert not left
     assert small.marks()["second_alone"] == {
