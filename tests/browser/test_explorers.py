@@ -415,5 +415,5 @@ def test_opening_and_closing_fifty_explorers_leaks_nothing(in_lab, page):
     plain_listeners, plain_heap = growth(PLAIN, CLOSE_ALL)
     listeners, heap = growth(FRESH, "again.close()")
     assert page.evaluate(KERNEL, COUNT) == widgets_before
-    assert listeners <= plain_listeners + 10
+    assert listeners < plain_listeners + 50 / 2  # one leaked by each is 50 more; JupyterLab's own vary by 12
     assert heap <= plain_heap + 50 * 20_000  # the weights of one decoder alone take 1.3 MB
