@@ -21,7 +21,7 @@ try:
 
     from helpers import data
     from hub import COURSE, HERE, STATE
-    from hub.spawner import SERVER, has_bubblewrap
+    from hub.spawner import has_bubblewrap, is_server
     from hub.state import LEADER, address, password, secret, servers
 except ModuleNotFoundError as error:
     sys.exit(f'{error.name} is missing. Install it: pip install --editable ".[hub]"')
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, for_the_hub: list[str]) -> None:
     install_proxy()
     data.unpack()  # for all kernels; they can write nothing there
     end_former(state)
-    commands = commands_for(state, ip, port, for_the_hub)
+    commands = commands_for(ip, port, for_the_hub)
     environment = environment_for(state, options.address)
     print(f"The hub is at http://{options.address} and ends with Ctrl-C.")
     print(f"Learners log in with a name of their choice and the password {shared}")
@@ -122,7 +122,7 @@ def proxy_script() -> Path:
     return PROXY / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 
 
-def commands_for(state: Path, ip: str, port: int, for_the_hub: list[str]) -> dict[str, list[str]]:
+def commands_for(ip: str, port: int, for_the_hub: list[str]) -> dict[str, list[str]]:
     """The three processes' commands by name, in the order of starting."""
     proxy = [str(NODE), str(proxy_script()), "--ip", ip, "--port", str(port), "--api-ip", "127.0.0.1"]
     proxy += ["--api-port", str(port + 1), "--error-target", f"http://127.0.0.1:{port + 2}/hub/error"]
@@ -177,32 +177,25 @@ def end_former(state: Path) -> None:
     """End the three processes of this state: now, or those of a run that was killed itself."""
     former = []
     for name in ("culler", "hub", "proxy"):
-        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+        with contextlib.suppress(OSError, ValueError, psutil.Error):  # no file, half a file, a stranger
             process = psutil.Process(int((state / f"{name}.pid").read_text()))
             if process.environ().get("HUB_STATE") == str(state):  # and not another that got the number
                 process.terminate()
                 former.append(process)
     for process in psutil.wait_procs(former, timeout=20)[1]:
         process.kill()
+    for name in ("culler", "hub", "proxy"):
+        (state / f"{name}.pid").unlink(missing_ok=True)
 
 
 def end_servers(state: Path) -> None:
     """End the learners' servers, those that do not listen by force."""
-    running = [process for number in servers(state).values() for process in _server(number)]
+    running = [psutil.Process(number) for number in servers(state).values() if is_server(number)]
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, sign)
         running = psutil.wait_procs(running, timeout=15)[1]
-
-
-def _server(number):
-    """The server with this process number, in a list; an empty one if another process got the number."""
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(number)
-        if SERVER[-1] in process.cmdline():
-            return [process]
-    return []
 
 
 if __name__ == "__main__":

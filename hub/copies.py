@@ -1,5 +1,7 @@
 """A learner's own copy of the chapters: ``python -m hub.copies COURSE HOME``.
 
+It runs in the learner's sandbox, since in a folder that is the learner's anything may be a link to anywhere.
+
 A chapter that is missing is copied. One that the learner has not changed follows the course's. One that
 the learner has changed is never touched. The helpers are not copied but linked, so that all learners
 share one, and nobody can change it.
@@ -37,7 +39,11 @@ def give(course: Path, home: Path) -> list[str]:
 
 
 def _checksum(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    found = hashlib.sha256()
+    with open(file, "rb") as opened:
+        while part := opened.read(2**20):
+            found.update(part)
+    return found.hexdigest()
 
 
 if __name__ == "__main__":

@@ -253,8 +253,8 @@ def report(room: Room) -> dict:
         "hub_back_after": round(room.back_after, 1),
         "seconds": {kind: spread(values) for kind, values in room.seconds.items() if values},
         "cells": [round(statistics.median(seconds), 2) for _, seconds in sorted(room.by_place.items())],
-        "learner_mb": {"median": int(statistics.median(people.values()) / megabyte)}
-        | {"most": max(people.values()) // megabyte},
+        "learner_mb": {"median": int(statistics.median(people.values() or [0]) / megabyte)}
+        | {"most": max(people.values(), default=0) // megabyte},
         "hub_mb": {name: pss // megabyte for name, pss in room.memory.items() if name.startswith("(")},
         "everybody_mb": room.most // megabyte,
         "machine_used_mb": room.system // megabyte,

@@ -1,20 +1,27 @@
 """Starts a learner's server: in a sandbox, within limits, in a folder with the learner's own chapters."""
 
+import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
+import psutil
 from jupyterhub.slugs import safe_slug
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets import Float, Integer, Unicode, default
 
-from hub import COURSE, STATE, copies, limits
+from hub import COURSE, STATE, limits
 
 SERVER = [sys.executable, "-m", "jupyterhub.singleuser"]
+COPIES = COURSE / "hub" / "copies.py"
+COPYING = 60  # seconds, at most: a learner's folder can hold what has no end
 LEARNER = "1000"  # whom a learner is in the sandbox, outside of it the account that runs the hub
 APART = ("--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys", "/proc/sys", "/proc/sysrq-trigger")
@@ -41,9 +48,12 @@ class CourseSpawner(SimpleLocalProcessSpawner):
     async def start(self):
         """Start the server; what it logs is kept until the next start."""
         home = Path(self.home_dir)
-        copies.give(COURSE, home)
-        self.cmd = [*(sandbox(home) if has_bubblewrap() else []), *SERVER]
+        home.mkdir(parents=True, exist_ok=True)
+        apart = sandbox(home) if has_bubblewrap() else []
+        self.cmd = [*apart, *SERVER]
         with open(home.with_suffix(".log"), "wb") as log:
+            if not await give_chapters(apart, home, log, self.make_preexec_fn(self.user.name)):
+                self.log.warning(f"{self.learner}'s chapters stay as they are; why, tells {log.name}")
             self.popen_kwargs = {"cwd": home, "stdout": log, "stderr": subprocess.STDOUT}
             return await super().start()
 
@@ -68,6 +78,8 @@ class CourseSpawner(SimpleLocalProcessSpawner):
 
     async def _signal(self, sig):
         """Send a signal to the sandbox and the server in it; is one of them still there?"""
+        if self.proc is None and not is_server(self.pid):  # of a former run; the number may be another's now
+            return False
         try:
             os.killpg(self.pid, sig)
         except ProcessLookupError:
@@ -78,6 +90,32 @@ class CourseSpawner(SimpleLocalProcessSpawner):
         """Stop the server, and forget its limits."""
         await super().stop(now)
         limits.remove(self.learner)
+
+
+async def give_chapters(
+    apart: list[str], home: Path, log: BinaryIO, preexec_fn: Callable | None = None
+) -> bool:
+    """Bring a learner's chapters up to date, as the learner would: in the sandbox, and within limits.
+
+    Returns:
+        Whether it worked. What a learner has put in their place can keep it from doing so.
+    """
+    command = map(str, [*apart, sys.executable, "-I", COPIES, COURSE, home])
+    started = {"cwd": home, "stdout": log, "stderr": log, "start_new_session": True, "preexec_fn": preexec_fn}
+    started["env"] = {"PATH": os.environ.get("PATH", os.defpath)}  # the hub's own holds secrets
+    process = await asyncio.create_subprocess_exec(*command, **started)
+    try:
+        return await asyncio.wait_for(process.wait(), COPYING) == 0
+    except asyncio.TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)
+        return False
+
+
+def is_server(number: int) -> bool:
+    """Does the process with this number run a learner's server, with or without a sandbox around it?"""
+    with contextlib.suppress(psutil.Error):
+        return SERVER[-1] in psutil.Process(number).cmdline()
+    return False
 
 
 @cache
@@ -95,7 +133,7 @@ def sandbox(home: Path) -> list[str]:
     """
     needed = [*SYSTEM, *(f"/etc/{name}" for name in SETTINGS), sys.base_prefix, sys.prefix]
     command = ["bwrap", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
-    for there in map(str, [*needed, COURSE / "helpers", COURSE / "binder"]):
+    for there in map(str, [*needed, *(COURSE / name for name in ("helpers", "binder", "notebooks")), COPIES]):
         command += ["--ro-bind-try", there, there]
     command += ["--bind", str(home), str(home), "--chdir", str(home)]
     return [*command, "--unshare-user", "--uid", LEARNER, "--gid", LEARNER, *APART, "--"]

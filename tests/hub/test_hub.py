@@ -1,7 +1,14 @@
 """What a leader may say to the hub, and what it says to mistakes."""
 
+import asyncio
+import hashlib
+import json
+import os
+import re
+import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,6 +70,69 @@ def test_ends_the_learners_servers_and_nothing_that_got_the_number_of_one(tmp_pa
     assert server.poll() is not None
     assert other.poll() is None
     other.kill()
+
+
+def test_the_number_of_a_former_server_may_be_another_s_now():
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    former = SimpleNamespace(proc=None, pid=other.pid)
+    assert not asyncio.run(spawner.CourseSpawner._signal(former, signal.SIGTERM))
+    assert other.poll() is None
+    other.kill()
+
+
+@pytest.mark.parametrize("number", ["", str(2**22 + 1), "1"])
+def test_numbers_of_a_former_run_do_no_harm(tmp_path, number):
+    (tmp_path / "proxy.pid").write_text(number)
+    hub.end_former(tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_the_guide_says_of_limits_is_so():
+    guide = (COURSE / "hub" / "README.md").read_text()
+    settings = (COURSE / "hub" / "jupyterhub_config.py").read_text()
+    number = dict(re.findall(r"(\w+) = \"?([\d.]+)", settings))
+    assert f"**Each learner may use** {number['mem_limit']} GB of memory, one core" in guide
+    assert f"and {number['tasks_limit']} processes and threads" in guide
+    assert f"may use {float(number['ALL']):.0%} of the machine's memory" in guide
+    assert f"as fit, at {number['A_LEARNER']} MB each" in guide
+
+
+def given(home):
+    """Did the chapters get there, as at the start of a server?"""
+    apart = spawner.sandbox(home) if spawner.has_bubblewrap() else []
+    with open(home.with_suffix(".log"), "wb") as log:
+        return asyncio.run(spawner.give_chapters(apart, home, log))
+
+
+def test_chapters_are_given_before_a_server_starts(tmp_path):
+    home = tmp_path / "ada"
+    home.mkdir()
+    assert given(home), home.with_suffix(".log").read_text()
+    assert (home / "notebooks" / "1_autoencoder.ipynb").exists()
+
+
+def test_what_has_no_end_keeps_nobody_waiting(tmp_path, monkeypatch):
+    home = tmp_path / "ada"
+    home.mkdir()
+    os.mkfifo(home / copies.GIVEN)
+    monkeypatch.setattr(spawner, "COPYING", 1)
+    assert not given(home)
+
+
+@pytest.mark.skipif(not spawner.has_bubblewrap(), reason="needs bubblewrap")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_links_in_a_learner_s_folder_lead_nowhere_outside(tmp_path, is_there):
+    home, outside = tmp_path / "ada", tmp_path / "the leader's"
+    copies.give(COURSE, home)
+    chapter = home / "notebooks" / "1_autoencoder.ipynb"
+    chapter.unlink()
+    chapter.symlink_to(outside)
+    if is_there:
+        outside.write_text("secret")
+        checksum = hashlib.sha256(b"secret").hexdigest()
+        (home / copies.GIVEN).write_text(json.dumps({chapter.name: checksum}))
+    given(home)
+    assert outside.read_text() == "secret" if is_there else not outside.exists()
 
 
 @pytest.mark.skipif(not spawner.has_bubblewrap(), reason="needs bubblewrap")
