@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
     made = command("collect", _collect, "take in the returned notebooks")
     made.add_argument("returned", type=Path, nargs="+", help="folders, zips from your LMS, or notebooks")
     made = command("grade", _grade, "run every notebook that is not graded yet")
-    made.add_argument("--jobs", type=int, default=os.cpu_count(), help="notebooks side by side (%(default)s)")
+    made.add_argument(
+        "--jobs", type=_jobs, default=os.cpu_count(), help="notebooks side by side (%(default)s)"
+    )
     made.add_argument("--again", action="store_true", help="grade the graded ones, too")
     command("open", lambda course, _: course.formgrader(), "open the page to grade answers by hand", False)
     command("feedback", _feedback, "write a page for each student, and a zip of them")
@@ -54,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _chapter(name):
     return int(name) if name.isdecimal() else name
+
+
+def _jobs(number):
+    if not number.isdecimal() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"{number!r} is no number of notebooks, which is 1 or more")
+    return int(number)
 
 
 def _release(course, options):

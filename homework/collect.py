@@ -27,6 +27,7 @@ class Taken(NamedTuple):
     looks: list[str]
     digest: str = ""  # of the notebook that counts
     label: str = ""  # of the same, by which its LMS knows it
+    time: str = ""  # of the same, if it was in its name
     is_new: bool = False
 
 
@@ -52,9 +53,10 @@ def collect(course: Course, chapter: int, paths: list[Path]) -> None:
     if not groups:
         raise FileNotFoundError(f"there is no file in {', '.join(map(str, paths))}.")
     for student, theirs in groups.items():
-        taken = _take(course, name, student, theirs, people[student]["counts"])
+        taken = _take(course, name, student, theirs, people[student])
         people[student] |= {"what came of it": taken.words}
-        people[student] |= {"counts": taken.digest, "label": taken.label} if taken.digest else {}
+        if taken.digest:
+            people[student] |= {"counts": taken.digest, "label": taken.label, "time": taken.time}
         new += taken.is_new
         for look in taken.looks:
             print(f"needs a look: {student}: {look}")
@@ -85,7 +87,7 @@ def _id(sender, people):
     return student
 
 
-def _take(course, name, student, theirs, counts):
+def _take(course, name, student, theirs, known):
     """Keep one person's notebooks, and let the newest count, or else the one with the assignment's name."""
     of_others = [one.file for one in theirs if _is_of_another(one.file, name)]
     notebooks = [one for one in theirs if _can_be_graded(one.file) and one.file not in of_others]
@@ -103,15 +105,19 @@ def _take(course, name, student, theirs, counts):
     kept = course.root / "downloaded" / name / "kept" / student
     digests = [_keep(kept, one.file.content) for one in notebooks]
     digest = digests[notebooks.index(chosen)]
+    time = chosen.sender.time or ""
+    folder = course.root / "submitted" / student / name
+    if folder.exists() and digest != known["counts"] and "" < time < known.get("time", ""):
+        told = f"{chosen.file} is older than what counts, and kept in {kept}"
+        return Taken(told, [told, *looks])
     others = [one.file for one, its in zip(notebooks, digests, strict=True) if its != digest]
     looks += [f"{other} is kept in {kept}; {chosen.file} counts" for other in others]
     looks += [f"{chosen.file}: the time in its name is none"] if chosen.sender.time is None else []
-    folder = course.root / "submitted" / student / name
-    is_new = digest != counts or not folder.exists()
+    is_new = digest != known["counts"] or not folder.exists()
     if is_new:
         _submit(folder, name, chosen)
     came = f"{chosen.file}" if is_new else f"{chosen.file}, as before"
-    return Taken(came, looks, digest, chosen.sender.label, is_new)
+    return Taken(came, looks, digest, chosen.sender.label, time, is_new)
 
 
 def _submit(folder, name, chosen):

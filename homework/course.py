@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from dateutil.parser import UnknownTimezoneWarning
 from dateutil.tz import gettz
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -149,8 +150,10 @@ def moment(words: str) -> datetime:
     try:
         if zone and not re.fullmatch(r"[+-]?\d+", zone) and gettz(zone) is None:
             raise ValueError(zone)
-        return parse_utc(words)
-    except (ValueError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UnknownTimezoneWarning)
+            return parse_utc(words)
+    except (ValueError, OverflowError, UnknownTimezoneWarning) as error:
         raise ValueError(f"{words!r} is no time. Write it like 2027-01-31 18:00 Europe/Berlin.") from error
 
 

@@ -36,7 +36,10 @@ def grade(course: Course, chapter: int, jobs: int, again: bool = False) -> None:
     """
     name, students = CHAPTERS[chapter], course.handed_in(chapter)
     for written in course.root.glob(f"submitted/*/{name}/timestamp.txt"):
-        moment(written.read_text().strip())  # nbgrader would call it an AttributeError, and give no points
+        try:  # nbgrader would call it an AttributeError, and give no points
+            moment(written.read_text().strip())
+        except ValueError as error:
+            raise ValueError(f"{written}: {error}") from error
     waiting = [student for student in students if again or not standing.is_graded(course, name, student)]
     print(f"{count(len(students), 'notebook')}, {len(waiting)} of them to be graded now.")
     if waiting:
@@ -60,8 +63,9 @@ def _grade_all(course, name, waiting, jobs):
     settings = course.settings()
     if not settings.LimitedKernelManager.sandbox:
         print("Students' code runs without a sandbox, and can do what you can: see homework/README.md.")
-    by_hand = {one: _by_hand(course, name, one) for one in waiting if standing.is_graded(course, name, one)}
     for student in waiting:
+        if standing.is_graded(course, name, student):
+            results.keep_by_hand(course.root, name, student, _by_hand(course, name, student))
         _forget(course, name, student)
     PROCESSES.set_forkserver_preload(["homework.mark", "homework.settings"])
     running = set()
@@ -70,7 +74,7 @@ def _grade_all(course, name, waiting, jobs):
             work = {pool.submit(_run, course, name, one, settings, running): one for one in waiting}
             for done in tqdm(as_completed(work), total=len(work), unit="notebook"):
                 done.result()
-                _enter(course, name, work[done], by_hand.get(work[done], ()))
+                _enter(course, name, work[done])
         except KeyboardInterrupt as interruption:
             pool.shutdown(wait=False, cancel_futures=True)
             while running:
@@ -80,7 +84,8 @@ def _grade_all(course, name, waiting, jobs):
 
 def _run(course, name, student, settings, running):
     """Run a notebook in a process of its own, for as long as it may take."""
-    process = PROCESSES.Process(target=_in_a_process, args=(course, name, student, settings))
+    of = results.digest(course.root, name, student)
+    process = PROCESSES.Process(target=_in_a_process, args=(course, name, student, of, settings))
     process.start()
     running.add(process)
     process.join(LIMIT)
@@ -92,10 +97,10 @@ def _run(course, name, student, settings, running):
         failed = f"grading it was ended from outside, perhaps for lack of memory (code {process.exitcode})"
     running.discard(process)
     if failed:
-        results.keep(course.root, name, student, Result([], failed=failed))
+        results.keep(course.root, name, student, Result([], failed=failed), of)
 
 
-def _in_a_process(course, name, student, settings):
+def _in_a_process(course, name, student, of, settings):
     import torch
 
     from helpers import data
@@ -112,7 +117,7 @@ def _in_a_process(course, name, student, settings):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(traceback.format_exc(), encoding="utf-8")
         failed = f"grading it stopped with {type(error).__name__} ({log})"
-        results.keep(course.root, name, student, Result([], failed=failed))
+        results.keep(course.root, name, student, Result([], failed=failed), of)
 
 
 def _kill(process):
@@ -134,21 +139,22 @@ def _by_hand(course, name, student):
         return [one.name for one in grades if one.manual_score is not None and not one.needs_manual_grade]
 
 
-def _enter(course, name, student, by_hand):
+def _enter(course, name, student):
     """Enter the marks of a notebook that was run into the gradebook.
 
     What was graded by hand in just this notebook stays so; nbgrader would have it graded again.
     """
+    of = results.digest(course.root, name, student)
     result = results.read(course.root, name, student)
     if result and not result.failed:
         try:
             course.nbgrader(Autograde, name, student)
             with course.gradebook() as book:
-                for answer in by_hand:
+                for answer in results.by_hand(course.root, name, student):
                     book.find_grade(answer, name, name, student).needs_manual_grade = False
                 book.db.commit()
         except RuntimeError as error:
-            results.keep(course.root, name, student, result._replace(failed=str(error)))
+            results.keep(course.root, name, student, result._replace(failed=str(error)), of)
 
 
 def _forget(course, name, student):

@@ -39,21 +39,46 @@ def notebook(root: Path, name: str, student: str) -> NotebookNode:
     return nbformat.read(_place(root, name, student, "ipynb"), as_version=4)
 
 
-def keep(root: Path, name: str, student: str, result: Result, run: NotebookNode | None = None) -> None:
-    """Write down what came of a student's notebook, and the notebook where it was run."""
+def keep(
+    root: Path, name: str, student: str, result: Result, of: str, run: NotebookNode | None = None
+) -> None:
+    """Write down what came of a student's notebook, and the notebook where it was run.
+
+    Args:
+        root, name, student: the course's folder, the assignment, whose notebook.
+        result: what came of it.
+        of: the ``digest`` from before it was read: by now another one may be handed in.
+        run: as graders see it.
+    """
     facts = _place(root, name, student, "json")
     facts.parent.mkdir(parents=True, exist_ok=True)
     facts.unlink(missing_ok=True)  # so that an interruption leaves nothing that looks whole
     if run:
         nbformat.write(run, _place(root, name, student, "ipynb"))
-    told = {"digest": digest(root, name, student), "looks": result.looks, "failed": result.failed}
+    told = {"digest": of, "looks": result.looks, "failed": result.failed}
     facts.write_text(json.dumps(told), encoding="utf-8")
+
+
+def keep_by_hand(root: Path, name: str, student: str, answers: list[str]) -> None:
+    """Write down which answers of what is handed in now somebody has graded, before it is graded again."""
+    told = {"digest": digest(root, name, student), "answers": answers}
+    _place(root, name, student, "by_hand.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def by_hand(root: Path, name: str, student: str) -> list[str]:
+    """Return the answers of what is handed in now that somebody had graded before."""
+    try:
+        told = json.loads(_place(root, name, student, "by_hand.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return told["answers"] if told["digest"] == digest(root, name, student) else []
 
 
 def run(root: Path, name: str, student: str, settings: Config) -> Result:
     """Run a student's notebook, ask its answers, and keep what came of it."""
     from homework.mark import mark  # brings torch, which not every command needs
 
+    of = digest(root, name, student)
     returned = root / "submitted" / student / name / f"{name}.ipynb"
     released = nbformat.read(root / "release" / name / f"{name}.ipynb", as_version=4)
     try:
@@ -61,7 +86,7 @@ def run(root: Path, name: str, student: str, settings: Config) -> Result:
         result = Result(looks)
     except ValueError as error:
         seen, result = None, Result([], failed=str(error))
-    keep(root, name, student, result, seen)
+    keep(root, name, student, result, of, seen)
     return result
 
 

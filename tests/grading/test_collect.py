@@ -327,6 +327,10 @@ def test_of_several_notebooks_the_newest_counts_and_the_others_are_told(room, tm
     collect.collect(room, 1, [hand_in(tmp_path, **{late: "late", early: "early"})])
     assert submitted(room, "ada") == "late"
     assert "2026-11-2" in (room.root / "submitted" / "ada" / NAME / "timestamp.txt").read_text()
+    capsys.readouterr()
+    collect.collect(room, 1, [hand_in(tmp_path, **{early: "early"})])
+    assert submitted(room, "ada") == "late"
+    assert f"needs a look: ada: {early} is older than what counts" in capsys.readouterr().out
     collect.collect(room, 1, [hand_in(tmp_path, **{f"bob/{NAME}.ipynb": "this", "bob/older.ipynb": "other"})])
     assert submitted(room, "bob") == "this"
     assert "needs a look: bob: bob/older.ipynb is kept" in capsys.readouterr().out

@@ -88,11 +88,27 @@ def test_blank_answers_keep_what_tells_the_task():
     )
 
 
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_no_notebooks_side_by_side_are_answered_in_words(jobs, capsys):
+    with pytest.raises(SystemExit):
+        main(["grade", "1", f"--jobs={jobs}"])
+    assert f"'{jobs}' is no number of notebooks, which is 1 or more" in capsys.readouterr().err
+
+
 def test_times_are_read_with_their_zone():
     assert moment("2027-01-31 18:00 Europe/Berlin") == moment("2027-01-31 17:00") == datetime(2027, 1, 31, 17)
 
 
-@pytest.mark.parametrize("words", ["yesterday", "2027-01-31 18:00 Europe/Berln", "2027-13-31"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "yesterday",
+        "2027-01-31 18:00 Europe/Berln",
+        "2027-01-31T18:00 CET",
+        "2027-01-31T18:00CET",
+        "2027-13-31",
+    ],
+)
 def test_what_is_no_time_is_answered_in_words(words):
     with pytest.raises(ValueError, match=r"Write it like 2027-01-31 18:00 Europe/Berlin"):
         moment(words)

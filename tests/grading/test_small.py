@@ -15,7 +15,7 @@ import pytest
 from classroom import ENERGY, PRICE, WALK, cell
 from filelock import FileLock
 
-from homework import assignment, grade, late, marks, release, results, standing
+from homework import assignment, grade, late, mark, marks, release, results, standing
 from homework.kernel import has_bubblewrap
 
 LISTENER = socket.create_server(("127.0.0.1", 0))  # something to connect to, for students who try
@@ -571,15 +571,40 @@ def test_a_grading_that_is_killed_from_outside_is_told_and_not_tried_for_ever(sm
     assert "ended from outside" in results.read(small.course.root, small.name, "killed").failed
 
 
-def test_what_was_graded_by_hand_stays_so_when_graded_again(graded):
+def test_what_was_graded_by_hand_stays_so_when_graded_again(graded, monkeypatch):
     small, *_ = graded
     student = "writes_into_the_question"
     with small.course.gradebook() as book:
         answer = book.find_grade("answer-1", small.name, small.name, student)
         answer.manual_score, answer.needs_manual_grade = 3, False
         book.db.commit()
+    with monkeypatch.context() as patched:
+        patched.setattr(grade, "_enter", _interrupt)
+        with pytest.raises(RuntimeError, match="interrupted"):
+            grade._grade_all(small.course, small.name, [student], jobs=1)
+    assert standing.standing(small.course, small.name)[student] == standing.NOT_GRADED
     grade._grade_all(small.course, small.name, [student], jobs=1)
     assert standing.standing(small.course, small.name)[student] == standing.FINAL
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_what_is_handed_in_while_a_former_one_is_graded_waits_for_its_turn(graded, monkeypatch):
+    small, *_ = graded
+    path = small.course.root / "submitted" / "empty" / small.name / f"{small.name}.ipynb"
+    former = path.read_bytes()
+
+    def meanwhile(returned, *_):
+        path.write_bytes(b"{}")
+        return returned, []
+
+    monkeypatch.setattr(mark, "mark", meanwhile)
+    results.run(small.course.root, small.name, "empty", small.course.settings())
+    assert not standing.is_graded(small.course, small.name, "empty")
+    path.write_bytes(former)
+    assert standing.is_graded(small.course, small.name, "empty")
 
 
 def test_wrong_times_and_new_settings_cost_nobody_points(graded, capsys):
