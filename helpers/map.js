@@ -282,21 +282,23 @@ function followPointer(target, signal, move) {
     target.classList.toggle("explorer-pinned", on);
   };
   target.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    down = [event.clientX, event.clientY];
+    if (event.button !== 0 || (down && target.hasPointerCapture(down.id))) return; // one finger at a time
+    down = { id: event.pointerId, x: event.clientX, y: event.clientY };
     target.setPointerCapture(event.pointerId);
     move(event);
   }, { signal });
   target.addEventListener("pointermove", (event) => {
-    if (down || (!pinned && !event.buttons)) move(event); // a pressed button drags something else across
+    if (down ? down.id === event.pointerId : !pinned && !event.buttons) move(event); // a button drags something else
   }, { signal });
   target.addEventListener("pointerup", (event) => {
-    if (!down) return;
-    const dragged = Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4;
+    if (down?.id !== event.pointerId) return;
+    const dragged = Math.hypot(event.clientX - down.x, event.clientY - down.y) > 4;
     pin(dragged || !pinned);
     down = null;
   }, { signal });
-  target.addEventListener("lostpointercapture", () => (down = null), { signal });
+  target.addEventListener("lostpointercapture", (event) => {
+    if (down?.id === event.pointerId) down = null;
+  }, { signal });
   return () => pin(true);
 }
 

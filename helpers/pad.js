@@ -115,23 +115,23 @@ function buildPaper(held, signal) {
     const place = [((clientX - left) * SIDE) / width, ((clientY - top) * SIDE) / height];
     return rigid(held.get()).back(place).map((value) => +value.toFixed(2));
   };
-  let drawing = false;
+  let pointer = null; // the last that drew; while it does, no other finger can
+  const draws = (id) => id === pointer && canvas.hasPointerCapture(id);
   const add = (...points) => {
     const { strokes } = held.get();
     held.set({ strokes: [...strokes.slice(0, -1), [...strokes.at(-1), ...points]] });
   };
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    drawing = true;
-    canvas.setPointerCapture(event.pointerId);
+    if (event.button !== 0 || draws(pointer)) return;
+    pointer = event.pointerId;
+    canvas.setPointerCapture(pointer);
     held.set({ strokes: [...held.get().strokes, [pointOf(event)]] });
   }, { signal });
   canvas.addEventListener("pointermove", (event) => {
-    if (!drawing) return;
+    if (!draws(event.pointerId)) return;
     const all = event.getCoalescedEvents?.() ?? [];
     add(...(all.length ? all : [event]).map(pointOf));
   }, { signal });
-  canvas.addEventListener("lostpointercapture", () => (drawing = false), { signal });
   canvas.addEventListener("keydown", (event) => {
     const arrow = ARROWS[event.key];
     if (!arrow) return;

@@ -113,6 +113,28 @@ def test_a_finger_draws(drawn_on):
     assert inked.any(1).sum() <= 5
 
 
+def test_a_palm_on_the_paper_neither_draws_nor_breaks_the_line(drawn_on):
+    drawn_on.paper.scroll_into_view_if_needed()
+    box, session = drawn_on.paper.bounding_box(), drawn_on.page.context.new_cdp_session(drawn_on.page)
+
+    def at(x, y, number):
+        return {"x": box["x"] + x, "y": box["y"] + y, "id": number}
+
+    def touch(kind, *points):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", at(60, 60, 0))
+    touch("touchStart", at(60, 60, 0), at(200, 220, 1))
+    for x in (140, 220):
+        touch("touchMove", at(x, 60, 0), at(x - 20, 220, 1))
+    touch("touchEnd", at(220, 60, 0))
+    touch("touchMove", at(230, 60, 0))
+    touch("touchEnd")
+    inked = image_in(drawn_on) > 50
+    assert inked.any(0).sum() >= 19
+    assert inked.any(1).sum() <= 5
+
+
 def test_a_real_digit_by_keyboard_alone(drawn_on, test_set):
     page = drawn_on.page
     drawn_on.button("Bring a real digit").focus()
