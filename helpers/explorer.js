@@ -334,12 +334,12 @@ function adoptControls(el, signal) {
   const adopt = () => {
     for (const control of box.querySelectorAll(`:is(${controls}):not([data-lm-suppress-shortcuts])`)) {
       for (const [name, value] of Object.entries(KEYS_STAY_HERE)) control.setAttribute(name, value);
-      const label = control.closest(".jupyter-widgets")?.querySelector(".widget-label");
+      const label = control.closest(".widget-inline-hbox")?.querySelector(".widget-label");
       if (control.isContentEditable) control.setAttribute("role", "textbox");
       if (label && control.getAttribute("role")) control.setAttribute("aria-label", label.textContent);
     }
     for (const handle of box.querySelectorAll("[role=slider]")) {
-      const readout = handle.closest(".jupyter-widgets")?.querySelector(".widget-readout");
+      const readout = handle.closest(".widget-inline-hbox")?.querySelector(".widget-readout");
       if (readout) handle.setAttribute("aria-valuetext", readout.textContent);
     }
   };

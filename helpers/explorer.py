@@ -252,7 +252,7 @@ def choose(pictures: dict[str, plots.Picture], description: str) -> widgets.Widg
             raise TypeError(f"choose shows what functions of plots return; '{name}' is of type {got}.")
     slider = widgets.SelectionSlider(options=list(pictures), description=description)
     pages = [front_ends.LargeHTML(picture.html()) for picture in pictures.values()]
-    return front_ends.Stepped(slider, pages)
+    return front_ends.Stepped([slider], front_ends.Selected(slider, pages))
 
 
 def _explorer(models, content, controls, picture, shown=None, pad=None):

@@ -233,10 +233,10 @@ class Paged(Whole):
 
 
 class Stepped(Paged):
-    """A slider, what it selects below it, and a page that gives the slider a name, a voice and its keys."""
+    """Sliders, what they select below them, and a page that gives each a name, a voice and its keys."""
 
-    def __init__(self, slider, children):
-        super().__init__(Page(), [slider, Selected(slider, children)], layout={"flex_flow": "column"})
+    def __init__(self, sliders, selected):
+        super().__init__(Page(), [*sliders, selected], layout={"flex_flow": "column"})
         self.add_class("explorer-stepped")
 
 

@@ -328,8 +328,7 @@ def on_the_way(ways: Tensor, images: Tensor, codes: Tensor) -> Picture:
         images: what the points decode to now, see ``models.as_batch``.
         codes: (N, 2), the cloud behind them.
     """
-    figure = Picture(9, 4.2, f"{len(images)} points on a map, {len(ways) - 1} steps after their start, and ")
-    figure.alt += "what they decode to"
+    figure = Picture(9, 4.2, f"{len(images)} points on a map, their ways so far, and what they decode to")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
     left.scatter(*codes.T.numpy(), s=2, color="0.7", rasterized=True)
     left.plot(*ways.permute(2, 0, 1).numpy(), color="C0", linewidth=1.5)

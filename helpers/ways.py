@@ -6,6 +6,7 @@ Its pictures are drawn beforehand, so that two sliders step through them in the 
 import ipywidgets as widgets
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from helpers import front_ends, metrics, plots
 from helpers.flow import LatentDiffusion
@@ -13,7 +14,7 @@ from helpers.models import normal
 
 POINTS = 8
 STEPS = (1, 5, 20)
-MOST_PICTURES = 10  # of one way, after its start: each takes a tenth of a second or more
+MOMENTS = range(0, 21, 2)  # those shown, of 21; more would take longer to draw than a reader waits
 
 
 @torch.no_grad()
@@ -36,17 +37,21 @@ def explore(model: LatentDiffusion, images: Tensor) -> widgets.Widget:
     starts = normal(POINTS, model.latent_dim, seed=0)
     used = metrics.usage(model, images).argsort(descending=True)[:2]
     codes = model.encode(images)[:, used]
-    pages = [_pages(model, model.follow(starts, steps), used, codes) for steps in STEPS]
     options = list(map(str, STEPS))
-    slider = widgets.SelectionSlider(options=options, value=options[-1], description="steps")
-    return front_ends.Stepped(slider, pages)
+    steps = widgets.SelectionSlider(options=options, value=options[-1], description="steps")
+    options = [f"{moment / MOMENTS[-1]:.0%}" for moment in MOMENTS]
+    passed = widgets.SelectionSlider(options=options, description="passed")
+    ways = [_at_every_moment(model.follow(starts, count)) for count in STEPS]
+    pages = [front_ends.Selected(passed, _pictures(model, way, used, codes)) for way in ways]
+    return front_ends.Stepped([steps, passed], front_ends.Selected(steps, pages))
 
 
-def _pages(model, way, used, codes):
-    """A slider for the time that has passed, and a picture for each."""
-    times = range(0, len(way), max(1, (len(way) - 1) // MOST_PICTURES))
-    pictures = [plots.on_the_way(way[: time + 1, :, used], model.decode(way[time]), codes) for time in times]
-    options = [f"{time / (len(way) - 1):.0%}" for time in times]
-    slider = widgets.SelectionSlider(options=options, description="passed")
-    shown = front_ends.Selected(slider, [front_ends.LargeHTML(picture.html(scale=1)) for picture in pictures])
-    return widgets.VBox([slider, shown])
+def _at_every_moment(way):
+    """Where points are while a way takes its steps (steps + 1, N, D), each of them straight: (21, N, D)."""
+    lines = way.permute(1, 2, 0)
+    return F.interpolate(lines, MOMENTS[-1] + 1, mode="linear", align_corners=True).permute(2, 0, 1)
+
+
+def _pictures(model, way, used, codes):
+    pictures = [plots.on_the_way(way[: m + 1, :, used], model.decode(way[m]), codes) for m in MOMENTS]
+    return [front_ends.LargeHTML(picture.html(scale=1)) for picture in pictures]

@@ -132,19 +132,26 @@ def test_odd_sizes_are_answered_in_words(settings):
 
 def test_the_explorer_shows_every_way_without_a_kernel(model):
     explored = ways.explore(model, torch.rand(50, 1, 28, 28))
-    _, steps, shown_ways = explored.children
+    _, steps, passed, shown_ways = explored.children
     assert steps.options == ("1", "5", "20")
+    assert passed.options == tuple(f"{share}%" for share in range(0, 101, 10))
+    assert (shown_ways.link.source[0], shown_ways.link.target[0]) == (steps, shown_ways)
     assert len(shown_ways.children) == 3
-    for way in shown_ways.children:
-        passed, shown = way.children
-        assert (passed.options[0], passed.options[-1]) == ("0%", "100%")
-        assert len(shown.children) == len(passed.options) <= 11
-        assert all(
-            "<img" in picture.value and "points on a map" in picture.value for picture in shown.children
-        )
+    for shown in shown_ways.children:
+        pictures = [picture.value for picture in shown.children]
+        assert len(set(pictures)) == len(passed.options)
+        assert all("<img" in picture and "points on a map" in picture for picture in pictures)
         assert (shown.link.source[0], shown.link.target[0]) == (passed, shown)
     explored.close()
     assert all(way.comm is None for way in shown_ways.children)
+
+
+def test_between_two_steps_the_explorer_s_points_go_straight(model):
+    way = model.follow(torch.randn(4, 3), steps=5).detach()
+    moments = ways._at_every_moment(way)
+    assert moments.shape == (21, 4, 3)
+    assert torch.allclose(moments[::4], way, atol=1e-6)
+    assert torch.allclose(moments[2], (way[0] + way[1]) / 2, atol=1e-6)
 
 
 def test_the_explorer_wants_a_model_that_knows_ways():

@@ -101,9 +101,12 @@ class Server:
 
 
 def explorers_notebook():
-    sources = [*EXPLORERS.values(), ""]  # and one cell to spare
+    return notebook_of("Explorers", *EXPLORERS.values(), "")  # and one cell to spare
+
+
+def notebook_of(title, *sources):
     cells = [new_code_cell(source.strip()) for source in sources]
-    notebook = new_notebook(cells=[new_markdown_cell("# Explorers"), *cells])
+    notebook = new_notebook(cells=[new_markdown_cell(f"# {title}"), *cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return notebook
 
@@ -217,6 +220,24 @@ def page(new_page):
     page = new_page()
     yield page
     page.close()
+
+
+@pytest.fixture(params=["lab", "exported page"])
+def opened(request, tmp_path, page):
+    """A function that runs a notebook and shows it: in JupyterLab, or as a page without a kernel."""
+
+    def shown(notebook, name):
+        if request.param == "lab":
+            lab = request.getfixturevalue("lab")
+            nbformat.write(notebook, lab.folder / "notebooks" / name)
+            page.goto(lab.lab(name))
+            run_all(page)
+        else:
+            nbformat.write(notebook, tmp_path / name)
+            page.goto(published(tmp_path / name, tmp_path).as_uri())
+        return page
+
+    return shown
 
 
 def run_all(page):

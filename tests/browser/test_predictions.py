@@ -1,10 +1,8 @@
 """Predictions by keyboard: in JupyterLab, and in an exported page without a kernel."""
 
-import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import DRAWN, published, run_all
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from conftest import DRAWN, notebook_of
 
 CELLS = [
     "from helpers import data, predict\nimages, _ = data.load_mnist('test')",
@@ -20,24 +18,10 @@ CELLS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def notebook():
-    made = new_notebook(cells=[new_markdown_cell("# Predictions"), *map(new_code_cell, CELLS)])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return made
-
-
-@pytest.fixture(params=["lab", "exported page"])
-def asked(request, notebook, tmp_path, page, new_page):
+@pytest.fixture
+def asked(opened):
     """A page with three predictions, each revealed, and a summary."""
-    if request.param == "lab":
-        lab = request.getfixturevalue("lab")
-        nbformat.write(notebook, lab.folder / "notebooks" / "predictions.ipynb")
-        page.goto(lab.lab("predictions.ipynb"))
-        run_all(page)
-    else:
-        nbformat.write(notebook, tmp_path / "predictions.ipynb")
-        page.goto(published(tmp_path / "predictions.ipynb", tmp_path).as_uri())
+    page = opened(notebook_of("Predictions", *CELLS), "predictions.ipynb")
     page.locator(".prediction").nth(6).wait_for(timeout=120_000)
     page.locator(f".explorer-stepped {DRAWN}").wait_for(state="attached")
     return page
