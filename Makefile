@@ -38,7 +38,7 @@ homework: $(READY)
 	$(if $(filter homework,$(MAKECMDGOALS)),@echo "Ready. Next: $(BIN)/python -m homework release 1")
 
 hub: $(READY)
-	@$(BIN)/python -c "import jupyterhub" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[hub]"
+	@$(BIN)/python -c "import jupyterhub, jupyter_client; jupyter_client.KernelManager.transport_encryption" 2> /dev/null || $(BIN)/pip install --quiet --editable ".[hub]"
 	@$(BIN)/python -m hub $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(PASSWORD),--password "$(PASSWORD)")
 
 home: $(READY)
