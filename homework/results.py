@@ -26,12 +26,8 @@ class Result(NamedTuple):
 
 def read(root: Path, name: str, student: str) -> Result | None:
     """Return what came of a student's notebook as it is handed in now; None where it was not run yet."""
-    try:
-        told = json.loads(_place(root, name, student, "json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_of_now = told["digest"] == digest(root, name, student)
-    return Result(told["looks"], told["failed"]) if is_of_now else None
+    told = _of_now(root, name, student, "json")
+    return Result(told["looks"], told["failed"]) if told else None
 
 
 def notebook(root: Path, name: str, student: str) -> NotebookNode:
@@ -67,11 +63,8 @@ def keep_by_hand(root: Path, name: str, student: str, answers: list[str]) -> Non
 
 def by_hand(root: Path, name: str, student: str) -> list[str]:
     """Return the answers of what is handed in now that somebody had graded before."""
-    try:
-        told = json.loads(_place(root, name, student, "by_hand.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return told["answers"] if told["digest"] == digest(root, name, student) else []
+    told = _of_now(root, name, student, "by_hand.json")
+    return told["answers"] if told else []
 
 
 def run(root: Path, name: str, student: str, settings: Config) -> Result:
@@ -99,6 +92,15 @@ def digest(root: Path, name: str, student: str) -> str:
 
 def _place(root, name, student, kind):
     return root / "marked" / name / f"{student}.{kind}"
+
+
+def _of_now(root, name, student, kind):
+    """What was written down of what is handed in now, or None."""
+    try:
+        told = json.loads(_place(root, name, student, kind).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told if told["digest"] == digest(root, name, student) else None
 
 
 def _returned(path):

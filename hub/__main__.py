@@ -21,7 +21,7 @@ try:
 
     from helpers import data
     from hub import COURSE, HERE, STATE
-    from hub.spawner import has_bubblewrap, is_server
+    from hub.spawner import has_bubblewrap, server
     from hub.state import LEADER, address, password, secret, servers
 except ModuleNotFoundError as error:
     sys.exit(f'{error.name} is missing. Install it: pip install --editable ".[hub]"')
@@ -175,22 +175,22 @@ def start(name: str, command: list[str], environment: dict[str, str], state: Pat
 
 def end_former(state: Path) -> None:
     """End the three processes of this state: now, or those of a run that was killed itself."""
-    former = []
-    for name in ("culler", "hub", "proxy"):
+    former, numbers = [], [state / f"{name}.pid" for name in ("culler", "hub", "proxy")]
+    for number in numbers:
         with contextlib.suppress(OSError, ValueError, psutil.Error):  # no file, half a file, a stranger
-            process = psutil.Process(int((state / f"{name}.pid").read_text()))
+            process = psutil.Process(int(number.read_text()))
             if process.environ().get("HUB_STATE") == str(state):  # and not another that got the number
                 process.terminate()
                 former.append(process)
     for process in psutil.wait_procs(former, timeout=20)[1]:
         process.kill()
-    for name in ("culler", "hub", "proxy"):
-        (state / f"{name}.pid").unlink(missing_ok=True)
+    for number in numbers:
+        number.unlink(missing_ok=True)
 
 
 def end_servers(state: Path) -> None:
     """End the learners' servers, those that do not listen by force."""
-    running = [psutil.Process(number) for number in servers(state).values() if is_server(number)]
+    running = [found for number in servers(state).values() if (found := server(number))]
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for process in running:
             with contextlib.suppress(ProcessLookupError):

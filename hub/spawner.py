@@ -78,7 +78,7 @@ class CourseSpawner(SimpleLocalProcessSpawner):
 
     async def _signal(self, sig):
         """Send a signal to the sandbox and the server in it; is one of them still there?"""
-        if self.proc is None and not is_server(self.pid):  # of a former run; the number may be another's now
+        if self.proc is None and not server(self.pid):  # of a former run, whose number may be another's
             return False
         try:
             os.killpg(self.pid, sig)
@@ -111,11 +111,13 @@ async def give_chapters(
         return False
 
 
-def is_server(number: int) -> bool:
-    """Does the process with this number run a learner's server, with or without a sandbox around it?"""
+def server(number: int) -> psutil.Process | None:
+    """The learner's server with this process number, or None: it has ended, or another got the number."""
     with contextlib.suppress(psutil.Error):
-        return SERVER[-1] in psutil.Process(number).cmdline()
-    return False
+        process = psutil.Process(number)
+        if SERVER[-1] in process.cmdline():
+            return process
+    return None
 
 
 @cache

@@ -14,10 +14,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import TimeoutError, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ["SITE"]).resolve() if os.environ.get("SITE") else None  # pages that have been built
+PATIENCE = 60_000  # milliseconds, for machines that are busy
+expect.set_options(timeout=PATIENCE)
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -206,7 +208,7 @@ def new_page(browser):
 
     def opened(**options):
         page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))

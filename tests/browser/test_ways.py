@@ -5,7 +5,6 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import DRAWN, notebook_of
 from playwright.sync_api import expect
 
-expect.set_options(timeout=60_000)  # as long as a page waits for anything else
 SOURCE = """
 from helpers import checkpoints, data, ways
 ways.explore(checkpoints.load("epilogue"), data.load_mnist("test")[0][:200])
