@@ -57,7 +57,7 @@ ORDER = [name for name in EXPLORERS if name != "imports"]
 DRAWN = ".explorer-page[data-drawn]"  # an explorer that shows all it has
 COME_NEAR = """(async () => {
     for (const place of document.querySelectorAll(".live")) {
-        place.scrollIntoView();
+        scrollBy(0, place.getBoundingClientRect().top); // scrollIntoView would move where Tab begins
         await new Promise(requestAnimationFrame);
         await new Promise(requestAnimationFrame);
     }
